@@ -1,0 +1,86 @@
+"""Settings, and the only reader of the environment.
+
+| variable | meaning |
+| --- | --- |
+| EPOCHAL_NUM_THREADS | threads of a compiled program; default: what the container's CPU quota and affinity allow |
+| EPOCHAL_BACKEND | the engine: ``native`` (default) or ``reference`` |
+| EPOCHAL_CACHE | folder of compiled code; default ``$XDG_CACHE_HOME/epochal`` or ``~/.cache/epochal``; ``0`` turns it off |
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from epochal.errors import ArgumentError
+
+_settings: dict[str, int | str | None] = {"num_threads": None, "backend": None}
+
+
+def available_cores() -> int:
+    """Cores this process may use: its affinity, and the container's CPU quota rounded up."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = _cgroup_quota()
+    return max(1, min(cores, quota)) if quota else max(1, cores)
+
+
+def _cgroup_quota() -> int | None:
+    """The CPU quota of the control group (version 2, then version 1), in whole cores rounded up."""
+    try:
+        limit, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        return None if limit == "max" else -(-int(limit) // int(period))
+    except (OSError, ValueError):
+        pass
+    try:
+        limit_us = int(Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us").read_text())
+        period_us = int(Path("/sys/fs/cgroup/cpu/cpu.cfs_period_us").read_text())
+        return -(-limit_us // period_us) if limit_us > 0 else None
+    except (OSError, ValueError):
+        return None
+
+
+def check_num_threads(num_threads: object) -> int:
+    """`num_threads` if it is a positive integer.
+
+    Raises:
+        ArgumentError: Otherwise.
+    """
+    if isinstance(num_threads, bool) or not hasattr(num_threads, "__index__") or int(num_threads) < 1:  # type: ignore[call-overload]
+        raise ArgumentError(f"num_threads must be a positive integer. Received: {num_threads!r}")
+    return int(num_threads)  # type: ignore[call-overload, no-any-return]
+
+
+def set_num_threads(num_threads: int | None) -> None:
+    """Sets how many threads compiled programs use; ``None`` restores the default."""
+    _settings["num_threads"] = None if num_threads is None else check_num_threads(num_threads)
+
+
+def num_threads() -> int:
+    """Threads of a compiled program that is not told otherwise."""
+    chosen = _settings["num_threads"]
+    if chosen is None:
+        text = os.environ.get("EPOCHAL_NUM_THREADS", "")
+        chosen = check_num_threads(int(text)) if text.isdigit() else available_cores()
+        _settings["num_threads"] = chosen
+    return int(chosen)
+
+
+def set_backend(name: str | None) -> None:
+    """Chooses the engine by name; ``None`` restores the default. The name is checked when it is first used."""
+    _settings["backend"] = name
+
+
+def backend() -> str:
+    """Name of the engine."""
+    return str(_settings["backend"] or os.environ.get("EPOCHAL_BACKEND") or "native")
+
+
+def cache_folder() -> Path | None:
+    """Where compiled code is kept between processes, or ``None`` if nowhere."""
+    chosen = os.environ.get("EPOCHAL_CACHE")
+    if chosen == "0":
+        return None
+    if chosen:
+        return Path(chosen)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "epochal"
