@@ -1,0 +1,72 @@
+"""What the parts of the native compiler hand one another: targets, kernels and their launches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from epochal.ir import Value
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What code is generated for.
+
+    Attributes:
+        cpu: LLVM's name of the processor.
+        features: LLVM's feature string.
+        vector_bytes: Width of a vector register: 64 (AVX-512), 32 (AVX2) or 16 (SSE, NEON).
+        registers: Number of vector registers: 32 or 16.
+        masked: Whether masked loads and stores are one instruction (AVX-512).
+    """
+
+    cpu: str
+    features: str
+    vector_bytes: int
+    registers: int
+    masked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """One function of machine code, before it is emitted.
+
+    The module that `emit` writes defines
+    ``void @kernel(ptr %arguments, i64 %begin, i64 %end, ptr %scratch, ptr %error)``: `arguments` points to an array of
+    pointers, inputs then outputs, each to a dense row-major buffer (a bool is one byte, 0 or 1; only element alignment
+    is certain); ``[begin, end)`` is the range of pieces to do; `error` is an i32 to which a nonzero `ERROR_...` code is
+    stored if something is wrong. It calls nothing but ``memcpy`` and ``memset``.
+
+    Attributes:
+        key: Digest of all that the code depends on except the target; equal keys mean equal code.
+        emit: Writes the LLVM module as text.
+        pieces: Independent units of work. Depends on shapes alone, never on the number of threads, and each piece
+            computes the same bits wherever it runs.
+        cost: Estimated nanoseconds on one core for all pieces.
+        scratch: Bytes of scratch memory a thread needs.
+        optimise: Whether LLVM's optimiser passes pay for this code.
+        inplace: Pairs (input, output) that may share memory: element i of the input is read before element i of the
+            output is written, and never after.
+    """
+
+    key: str
+    emit: Callable[[Target], str]
+    pieces: int
+    cost: float
+    scratch: int = 0
+    optimise: bool = False
+    inplace: frozenset[tuple[int, int]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """A kernel applied to values of the graph."""
+
+    kernel: Kernel
+    inputs: tuple[Value, ...]
+    outputs: tuple[Value, ...]
+
+
+ERROR_INDEX = 1
+
+ERROR_MESSAGES = {ERROR_INDEX: "an index is outside the axis it selects from"}
