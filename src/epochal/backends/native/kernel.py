@@ -1,4 +1,15 @@
-"""What the parts of the native compiler hand one another: targets, kernels and their launches."""
+"""What the parts of the native compiler hand one another: targets, kernels and their launches.
+
+Emitters write ``define void @kernel(...) #0 {`` and leave attribute group ``#0`` undefined (as well as the data layout
+and the triple): `engine` appends ``attributes #0 = {...}`` with the vector width meant for the target. Helper functions
+in the same module carry ``#0`` too, and are ``internal``.
+
+`schedule.schedule(nodes, outputs)` turns nodes (operands first; inputs, constants and control flow may be among them)
+into ``list[Launch | Node]`` in the order of execution, such that every value in `outputs` (those needed after) is
+computed. A bare `Node` in that list is one that no kernel does: control flow (cond, while_loop, scan), which
+`program` lowers to jumps, and the operators of `CALL_OUTS`, which run their reference. Operators of `ALIASES` get
+no launch: their result is their operand's memory, and a launch may name either value.
+"""
 
 from __future__ import annotations
 
@@ -66,6 +77,10 @@ class Launch:
     inputs: tuple[Value, ...]
     outputs: tuple[Value, ...]
 
+
+CONTROL: frozenset[str] = frozenset({"cond", "while_loop", "scan"})
+
+ALIASES: frozenset[str] = frozenset({"reshape", "stop_gradient"})
 
 ERROR_INDEX = 1
 
