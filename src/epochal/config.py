@@ -14,7 +14,7 @@ from pathlib import Path
 
 from epochal.errors import ArgumentError
 
-_settings: dict[str, int | str | None] = {"num_threads": None, "backend": None}
+_settings: dict[str, int | str | None] = {"num_threads": None, "backend": None, "floatx": None}
 
 
 def available_cores() -> int:
@@ -73,6 +73,23 @@ def set_backend(name: str | None) -> None:
 def backend() -> str:
     """Name of the engine."""
     return str(_settings["backend"] or os.environ.get("EPOCHAL_BACKEND") or "native")
+
+
+def set_floatx(name: str | None) -> None:
+    """Sets the element type that Python's floats become; ``None`` restores ``"float32"``.
+
+    Raises:
+        ArgumentError: It is not one of ``"float16"``, ``"bfloat16"``, ``"float32"``, ``"float64"``.
+    """
+    known = ("float16", "bfloat16", "float32", "float64")
+    if name is not None and name not in known:
+        raise ArgumentError(f"Unknown floatx: {name!r}. Expected one of {', '.join(known)}.")
+    _settings["floatx"] = name
+
+
+def floatx() -> str:
+    """Name of the element type that Python's floats become."""
+    return str(_settings["floatx"] or "float32")
 
 
 def cache_folder() -> Path | None:
