@@ -1,0 +1,44 @@
+"""The inventory: every operator, listed once. To carry Epochal to another engine is to fill one table beside it."""
+
+from __future__ import annotations
+
+from epochal.ir import Builder, Operator
+from epochal.topi import contraction, elementwise, elementwise_binary, movement, placement, reduction
+
+OPERATORS: tuple[Operator, ...] = (
+    # Elementwise, of one operand.
+    elementwise.neg, elementwise.abs_, elementwise.sign, elementwise.square,
+    elementwise.floor, elementwise.ceil, elementwise.round_,
+    elementwise.exp, elementwise.expm1, elementwise.log, elementwise.log1p,
+    elementwise.sqrt, elementwise.rsqrt, elementwise.reciprocal,
+    elementwise.sin, elementwise.cos, elementwise.tan,
+    elementwise.asin, elementwise.acos, elementwise.atan,
+    elementwise.sinh, elementwise.cosh, elementwise.tanh,
+    elementwise.asinh, elementwise.acosh, elementwise.atanh,
+    elementwise.sigmoid, elementwise.erf, elementwise.erfc, elementwise.relu,
+    elementwise.is_finite, elementwise.is_nan, elementwise.logical_not, elementwise.bitwise_not,
+    elementwise.stop_gradient, elementwise.cast,
+    # Elementwise, of two and three operands.
+    elementwise_binary.add, elementwise_binary.sub, elementwise_binary.mul, elementwise_binary.div,
+    elementwise_binary.floor_div, elementwise_binary.rem, elementwise_binary.pow_,
+    elementwise_binary.maximum, elementwise_binary.minimum, elementwise_binary.atan2,
+    elementwise_binary.equal, elementwise_binary.not_equal, elementwise_binary.less, elementwise_binary.less_equal,
+    elementwise_binary.greater, elementwise_binary.greater_equal,
+    elementwise_binary.logical_and, elementwise_binary.logical_or, elementwise_binary.logical_xor,
+    elementwise_binary.bitwise_and, elementwise_binary.bitwise_or, elementwise_binary.bitwise_xor,
+    elementwise_binary.shift_left, elementwise_binary.shift_right,
+    elementwise_binary.select, elementwise_binary.clamp,
+    # Movement.
+    movement.broadcast, movement.reshape, movement.transpose, movement.reverse, movement.iota, movement.shape_of,
+    placement.slice_, placement.pad, placement.concat, placement.dynamic_slice, placement.dynamic_update,
+    # Reductions.
+    reduction.sum_, reduction.prod, reduction.max_, reduction.min_, reduction.any_, reduction.all_,
+    reduction.argmax, reduction.argmin, reduction.cumulative_sum,
+    # Contractions.
+    contraction.dot_general,
+)  # fmt: skip
+
+INVENTORY: dict[str, Operator] = {operator.name: operator for operator in OPERATORS}
+
+# Builds graphs without gradients; `epochal.autodiff` has the builder that differentiates.
+BUILD = Builder(INVENTORY)
