@@ -133,9 +133,7 @@ def nadam_momentum(step: Tensor, beta_1: float) -> Tensor:
     return beta_1 * (1.0 - 0.5 * functions.power(0.96, step))
 
 
-def adagrad(
-    variable: Tensor, gradient: Tensor, total: Tensor, rate: Tensor, epsilon: float
-) -> tuple[Tensor, Tensor]:
+def adagrad(variable: Tensor, gradient: Tensor, total: Tensor, rate: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
     """Duchi et al. 2011: ``s' = s + g^2``, ``w - rate g / sqrt(s' + epsilon)``."""
     total = total + functions.square(gradient)
     return variable - rate * gradient / functions.sqrt(total + epsilon), total
