@@ -120,6 +120,7 @@ TRAITS: dict[str, str] = {
     "control": "carries sub-graphs in its parameters",
     "composite": "has a decomposition; an engine may have a kernel of its own",
     "leaf": "has no operands",
+    "deferred": "stands only in graphs that are not specialised yet",
     "heavy": "worth compiling even when executed alone",
 }
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from epochal.ir import Builder, Operator
-from epochal.topi import contraction, elementwise, elementwise_binary, movement, placement, reduction
+from epochal.topi import (
+    composite, contraction, control, cross_entropy, deferred, elementwise, elementwise_binary, movement, normalization,
+    placement, reduction,
+)  # fmt: skip
 
 OPERATORS: tuple[Operator, ...] = (
     # Elementwise, of one operand.
@@ -36,6 +39,15 @@ OPERATORS: tuple[Operator, ...] = (
     reduction.argmax, reduction.argmin, reduction.cumulative_sum,
     # Contractions.
     contraction.dot_general,
+    # Control flow.
+    control.cond, control.while_loop, control.scan,
+    # Composites.
+    composite.softmax, composite.log_softmax, composite.logsumexp, composite.softplus,
+    cross_entropy.softmax_cross_entropy, cross_entropy.sparse_softmax_cross_entropy,
+    cross_entropy.sigmoid_cross_entropy,
+    normalization.layer_norm, normalization.batch_norm_training,
+    # Deferred until shapes are known.
+    deferred.variable_read, deferred.variable_assign, deferred.gradient_request,
 )  # fmt: skip
 
 INVENTORY: dict[str, Operator] = {operator.name: operator for operator in OPERATORS}

@@ -1,0 +1,167 @@
+"""The gradient of `scan`: a scan the other way, fed with what the forward steps keep for it.
+
+The body's gradient is one graph of the step's operands and of the results' cotangents. It is cut in two where values
+that depend on a cotangent begin. What crosses the cut is kept by a forward scan, step by step, and read back by the
+backward scan; what is cheap to make again (a broadcast, a transpose, a constant) is made again instead.
+
+The forward scan that keeps the residuals has the operands of the scan it differentiates; the pass `merge_scans` turns
+the two into one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from epochal.ir import Build, Graph, Value
+from epochal.topi.subgraph import differentiable, extract, inputs_like, needed_nodes, or_zeros, zeros
+
+# Made again in the backward step rather than kept: they cost no arithmetic and often make much out of little.
+_REMADE = frozenset({"broadcast", "reshape", "transpose", "iota", "constant"})
+
+
+@dataclass(frozen=True)
+class _Step:
+    """The gradient of one step, on fresh inputs.
+
+    Attributes:
+        arguments: Constants, carries and slices that the step takes.
+        carried_cotangents: Of the floating carries' new values.
+        stacked_cotangents: Of the stacked results that matter.
+        results: What the step computes.
+        gradients: By argument; ``None`` where there is none.
+    """
+
+    arguments: list[Value]
+    carried_cotangents: list[Value]
+    stacked_cotangents: list[Value]
+    results: list[Value]
+    gradients: list[Value | None]
+
+
+def _differentiate_step(build: Build, body: Graph, carried: Sequence[int], stacked: Sequence[int]) -> _Step:
+    arguments = inputs_like(body.inputs)
+    results = build.evaluate(body, arguments)
+    given = [inputs_like(body.outputs[index] for index in positions) for positions in (carried, stacked)]
+    positions = differentiable(arguments)
+    found = build.differentiate(
+        [results[index] for index in (*carried, *stacked)],
+        [arguments[index] for index in positions],
+        given[0] + given[1],
+    )
+    gradients: list[Value | None] = [None] * len(arguments)
+    for position, value in zip(positions, found, strict=True):
+        gradients[position] = value
+    return _Step(arguments, given[0], given[1], results, gradients)
+
+
+def _kept_values(arguments: Sequence[Value], backward: Sequence[Value], outputs: Sequence[Value]) -> list[Value]:
+    """What `outputs` need, independent of the `backward` inputs, that a backward step cannot cheaply make again."""
+    dependent = set(backward)
+    leaves = dependent.union(arguments)
+    nodes = needed_nodes(outputs, leaves.__contains__)
+    for node in nodes:
+        if not dependent.isdisjoint(node.inputs):
+            dependent.update(node.outputs)
+    kept: dict[Value, None] = {}
+    wanted = set(outputs)
+    for node in reversed(nodes):
+        if any(output in dependent for output in node.outputs):
+            wanted.update(node.inputs)
+        elif any(output in wanted for output in node.outputs):
+            if node.operator.name in _REMADE:
+                wanted.update(node.inputs)
+            else:
+                kept.update(dict.fromkeys(output for output in node.outputs if output in wanted))
+    return list(kept)
+
+
+def _keep(
+    build: Build,
+    inputs: Sequence[Value],
+    step: _Step,
+    kept: Sequence[Value],
+    *,
+    constants: int,
+    carries: int,
+    length: int,
+    reverse: bool,
+) -> tuple[Value, ...]:
+    """`kept` of every step, stacked, by a scan over the same operands."""
+    if not kept:
+        return ()
+    body = extract(build, step.arguments, [*step.results[:carries], *kept])
+    found = build.scan(*inputs, body=body, constants=constants, carries=carries, length=length, reverse=reverse)
+    stacks = found if isinstance(found, tuple) else (found,)
+    return stacks[carries:]
+
+
+def scan_gradient(
+    build: Build,
+    inputs: Sequence[Value],
+    outputs: Sequence[Value],
+    cotangents: Sequence[Value | None],
+    *,
+    body: Graph,
+    constants: int,
+    carries: int,
+    length: int,
+    reverse: bool = False,
+) -> list[Value | None]:
+    """See the module's text. `inputs`: constants, initial carries, sequences."""
+    fixed = constants + carries
+    carried = differentiable(body.outputs[:carries])
+    stacked = [index for index in range(carries, len(outputs)) if cotangents[index] is not None]
+    step = _differentiate_step(build, body, carried, stacked)
+    # A carry's gradient is handed from step to step even where the step itself has none.
+    of_carries = [
+        or_zeros(build, step.gradients[constants + index], step.arguments[constants + index].type) for index in carried
+    ]
+    of_constants = [index for index in range(constants) if step.gradients[index] is not None]
+    of_sequences = [index for index in range(fixed, len(inputs)) if step.gradients[index] is not None]
+    sums = inputs_like(step.arguments[index] for index in of_constants)
+    totals = [build.add(total, step.gradients[index]) for total, index in zip(sums, of_constants, strict=True)]
+    of_slices = [value for value in step.gradients[fixed:] if value is not None]
+    results = [*of_carries, *totals, *of_slices]
+
+    received = [*step.carried_cotangents, *step.stacked_cotangents]
+    kept = _kept_values(step.arguments, received + sums, results)
+    nodes = needed_nodes(results, set(kept).__contains__)
+    used = {value for node in nodes for value in node.inputs}.union(results)
+    shared, before, read = (
+        [index for index in positions if step.arguments[index] in used]
+        for positions in (range(constants), range(constants, fixed), range(fixed, len(inputs)))
+    )
+    kept = [*(step.arguments[index] for index in before), *kept]
+    stacks = _keep(build, inputs, step, kept, constants=constants, carries=carries, length=length, reverse=reverse)
+    backward = extract(
+        build,
+        [
+            *(step.arguments[index] for index in shared),
+            *step.carried_cotangents,
+            *sums,
+            *(step.arguments[index] for index in read),
+            *kept,
+            *step.stacked_cotangents,
+        ],
+        results,
+    )
+    found = build.scan(
+        *(inputs[index] for index in shared),
+        *(or_zeros(build, cotangents[index], outputs[index].type) for index in carried),
+        *(zeros(build, inputs[index].type) for index in of_constants),
+        *(inputs[index] for index in read),
+        *stacks,
+        *(cotangents[index] for index in stacked),
+        body=backward,
+        constants=len(shared),
+        carries=len(carried) + len(sums),
+        length=length,
+        reverse=not reverse,
+    )
+    values = found if isinstance(found, tuple) else (found,)
+    gradients: list[Value | None] = [None] * len(inputs)
+    positions = [*(constants + index for index in carried), *of_constants, *of_sequences]
+    for position, value in zip(positions, values, strict=True):
+        gradients[position] = value
+    return gradients
