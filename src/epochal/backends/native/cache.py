@@ -1,0 +1,150 @@
+"""The on-disk cache of object code: private to the user, safe to damage, bounded in size.
+
+It never fails a program: whatever goes wrong (no permission, a full disk, a damaged entry) only means that code is
+compiled again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import tempfile
+import time
+from pathlib import Path
+
+from epochal import config
+
+LIMIT_BYTES = 256 << 20
+"""Size above which the entries used longest ago are removed, down to three quarters of it."""
+
+_MAGIC = b"epochal object 1\n"
+_CHECKSUM = 16
+_TOUCH_SECONDS = 24 * 3600
+
+
+class ObjectCache:
+    """Object code by key, in ``<cache folder>/objects``.
+
+    Code is loaded into the process, so the folder must belong to this user and be writable by no one else; otherwise
+    it is not used.
+    """
+
+    def __init__(self, folder: Path | None = None, limit_bytes: int = LIMIT_BYTES) -> None:
+        self._given = folder
+        self._limit = limit_bytes
+        self._prepared: tuple[Path | None, str | None] = (None, None)
+        self._size: int | None = None
+
+    def read(self, key: str) -> bytes | None:
+        """The entry of that key, or ``None`` if there is none that is sound."""
+        folder = self._folder()
+        if folder is None:
+            return None
+        path = os.path.join(folder, key)
+        try:
+            with open(path, "rb") as file:
+                data = file.read()
+                age = time.time() - os.fstat(file.fileno()).st_mtime
+        except OSError:
+            return None
+        start = len(_MAGIC) + _CHECKSUM
+        body = data[start:]
+        if data[: len(_MAGIC)] != _MAGIC or data[len(_MAGIC) : start] != _checksum(body):
+            _remove(path)
+            return None
+        if age > _TOUCH_SECONDS:
+            _touch(path)
+        return body
+
+    def write(self, key: str, body: bytes) -> None:
+        """Adds an entry: readers see all of it or nothing."""
+        folder = self._folder(create=True)
+        if folder is None:
+            return
+        data = _MAGIC + _checksum(body) + body
+        temporary = None
+        try:
+            descriptor, temporary = tempfile.mkstemp(prefix=".", dir=folder)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+            os.replace(temporary, os.path.join(folder, key))
+        except OSError:
+            if temporary is not None:
+                _remove(temporary)
+            return
+        self._account(folder, len(data))
+
+    def _folder(self, create: bool = False) -> str | None:
+        base = self._given or config.cache_folder()
+        if base is None:
+            return None
+        if self._prepared[0] == base and self._prepared[1] is not None:
+            return self._prepared[1]
+        folder = base / "objects"
+        try:
+            if create:
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            status = folder.stat()
+        except OSError:
+            return None
+        if not _is_private(status):
+            return None
+        self._prepared = (base, str(folder))
+        return str(folder)
+
+    def _account(self, folder: str, added: int) -> None:
+        """Keeps the size bounded. Other processes' additions count when this process next looks."""
+        if self._size is None:
+            self._size = sum(size for _, size, _ in _entries(folder))
+        else:
+            self._size += added
+        if self._size <= self._limit:
+            return
+        entries = sorted(_entries(folder))
+        self._size = sum(size for _, size, _ in entries)
+        for _, size, path in entries:
+            if self._size <= self._limit * 3 // 4:
+                break
+            _remove(path)
+            self._size -= size
+
+
+def _entries(folder: str) -> list[tuple[float, int, str]]:
+    """(time of last use, bytes, path) of every file."""
+    found = []
+    try:
+        with os.scandir(folder) as iterator:
+            for entry in iterator:
+                try:
+                    status = entry.stat()
+                except OSError:
+                    continue
+                found.append((status.st_mtime, status.st_size, entry.path))
+    except OSError:
+        pass
+    return found
+
+
+def _is_private(status: os.stat_result) -> bool:
+    if not hasattr(os, "geteuid"):
+        return True
+    return status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+def _checksum(body: bytes) -> bytes:
+    return hashlib.blake2b(body, digest_size=_CHECKSUM).digest()
+
+
+def _remove(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        pass
+
+
+def _touch(path: str) -> None:
+    try:
+        os.utime(path)
+    except OSError:
+        pass

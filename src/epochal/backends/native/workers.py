@@ -1,0 +1,220 @@
+"""The threads that help a caller run a program.
+
+They are Python daemon threads that enter machine code once (ctypes drops the interpreter's lock) and stay there,
+waiting at a mailbox in memory: they spin for a moment, then sleep until woken (a futex on Linux, short naps
+elsewhere). A caller hands them work from machine code, which costs under a microsecond while they spin.
+
+After a fork the child has none and starts its own; at the end of the process they are told to leave.
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import os
+import platform
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+
+from epochal import config
+from epochal.backends.native import driver
+from epochal.backends.native.engine import Code
+from epochal.ir import Array
+
+BARRIER_SPIN_US: Final = 40.0
+"""How long a thread spins at a barrier before it sleeps, where each thread can have a core to itself."""
+
+CROWDED_SPIN_US: Final = 0.5
+"""The same with more threads than cores, where spinning only keeps the awaited thread from running."""
+
+IDLE_SPIN_US: Final = 40.0
+
+_MAILBOX_WORDS: Final = 16
+_FUTEX_NUMBERS: Final = {"x86_64": 202, "aarch64": 98, "riscv64": 98, "ppc64le": 221, "s390x": 238}
+_FUTEX_WAIT_PRIVATE: Final = 128
+_FUTEX_WAKE_PRIVATE: Final = 129
+
+
+def aligned(count: int, dtype: Any, alignment: int = 64) -> Array:
+    """An uninitialised vector whose data is aligned."""
+    item = np.dtype(dtype).itemsize
+    raw = np.empty(count * item + alignment, dtype=np.uint8)
+    start = -raw.ctypes.data % alignment
+    result: Array = raw[start : start + count * item].view(dtype)
+    return result
+
+
+class Runtime:
+    """The driver's code, the table of system functions it uses, and how fast this processor spins.
+
+    Attributes:
+        launch: ``launch(context address, count) -> status``; see `driver.text`.
+        system: Address of the table of system functions.
+    """
+
+    def __init__(self) -> None:
+        self.code: Code = driver.load()
+        addresses = self.code.addresses
+        self.launch: Callable[[int, int], int] = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)(
+            addresses["launch"]
+        )
+        pointer_and_number = (ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p)
+        self.park: Callable[[int, int, int], None] = ctypes.CFUNCTYPE(None, *pointer_and_number)(addresses["park"])
+        self.dismiss: Callable[[int, int], None] = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(
+            addresses["dismiss"]
+        )
+        self._table, self._keep = _system_table()
+        self.system: int = self._table.ctypes.data
+        self._pauses_per_us = _pauses_per_microsecond(addresses["spin"])
+        self._cores = config.available_cores()
+
+    def barrier_pauses(self, threads: int) -> int:
+        """Pauses before a thread at a barrier sleeps."""
+        duration = BARRIER_SPIN_US if threads <= self._cores else CROWDED_SPIN_US
+        return max(1, int(duration * self._pauses_per_us))
+
+    def idle_pauses(self) -> int:
+        """Pauses before an idle worker sleeps."""
+        return max(1, int((IDLE_SPIN_US if self._cores > 1 else CROWDED_SPIN_US) * self._pauses_per_us))
+
+
+class Worker:
+    """One parked thread.
+
+    Attributes:
+        address: Of its mailbox.
+    """
+
+    __slots__ = ("_mailbox", "_thread", "address")
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._mailbox = aligned(_MAILBOX_WORDS, np.int64)
+        self._mailbox[:] = 0
+        self.address: int = self._mailbox.ctypes.data
+        arguments = (runtime, self._mailbox, self.address)
+        self._thread = threading.Thread(target=_work, args=arguments, name="epochal-worker", daemon=True)
+        self._thread.start()
+
+    def leave(self, runtime: Runtime) -> None:
+        runtime.dismiss(self.address, runtime.system)
+
+    def join(self, seconds: float) -> None:
+        self._thread.join(seconds)
+
+
+class Pool:
+    """Idle workers. A caller takes as many as it needs for one launch; more are started when none is idle."""
+
+    def __init__(self) -> None:
+        self._idle: list[Worker] = []
+        self._all: list[Worker] = []
+
+    def take(self, count: int, runtime: Runtime) -> list[Worker]:
+        """`count` workers, the ones used last first: they may still be spinning."""
+        taken: list[Worker] = []
+        while len(taken) < count:
+            try:
+                taken.append(self._idle.pop())
+            except IndexError:  # another caller may have been faster, so asking before would not do
+                worker = Worker(runtime)
+                self._all.append(worker)
+                taken.append(worker)
+        return taken
+
+    def give_back(self, workers: list[Worker]) -> None:
+        self._idle.extend(reversed(workers))
+
+    @property
+    def size(self) -> int:
+        """Workers started."""
+        return len(self._all)
+
+    def close(self, runtime: Runtime) -> None:
+        """Ends the idle workers; those at work end with the process."""
+        leaving, self._idle = self._idle, []
+        for worker in leaving:
+            worker.leave(runtime)
+        for worker in leaving:
+            worker.join(0.5)
+
+
+_runtime: Runtime | None = None
+_lock = threading.Lock()
+_pool = Pool()
+
+
+def runtime() -> Runtime:
+    """The process's runtime, made on first use."""
+    global _runtime
+    if _runtime is None:
+        with _lock:
+            if _runtime is None:
+                _runtime = Runtime()
+    return _runtime
+
+
+def pool() -> Pool:
+    """The process's workers."""
+    return _pool
+
+
+def _work(runtime: Runtime, mailbox: Array, address: int) -> None:
+    if hasattr(signal, "pthread_sigmask"):
+        # Signals are for the thread that runs Python: here they would only cut sleeps short.
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    runtime.park(address, runtime.idle_pauses(), runtime.system)
+    del mailbox
+
+
+def _system_table() -> tuple[Array, Any]:
+    """How to sleep and wake (see `driver`), and what must stay alive for it."""
+    table = aligned(8, np.int64)
+    table[:] = 0
+    number = _FUTEX_NUMBERS.get(platform.machine())
+    if sys.platform == "linux" and number is not None and sys.maxsize > 2**32:
+        function: Any = ctypes.CDLL(None).syscall
+        settings = (1, number, _FUTEX_WAIT_PRIVATE, _FUTEX_WAKE_PRIVATE, 0)
+    elif sys.platform == "win32":
+        function = ctypes.windll.kernel32.Sleep
+        settings = (0, 0, 0, 0, 1)  # milliseconds
+    else:
+        function = ctypes.CDLL(None).usleep
+        settings = (0, 0, 0, 0, 50)  # microseconds
+    table[0] = settings[0]
+    table[1] = ctypes.cast(function, ctypes.c_void_p).value
+    table[2:6] = settings[1:]
+    return table, function
+
+
+def _pauses_per_microsecond(address: int) -> float:
+    """Speed of the processor's pause instruction, which differs by a factor of ten between models."""
+    spin = ctypes.CFUNCTYPE(None, ctypes.c_int64)(address)
+    count, best = 1000, float("inf")
+    for _ in range(4):
+        start = time.perf_counter()
+        spin(count)
+        best = min(best, time.perf_counter() - start)
+    return count / max(best, 1e-7) * 1e-6
+
+
+def _after_fork() -> None:
+    """The child has none of the threads."""
+    global _pool, _lock
+    _pool = Pool()
+    _lock = threading.Lock()
+
+
+def _at_exit() -> None:
+    if _runtime is not None:
+        _pool.close(_runtime)
+
+
+atexit.register(_at_exit)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
