@@ -4,8 +4,21 @@ from __future__ import annotations
 
 from epochal.ir import Builder, Operator
 from epochal.topi import (
-    composite, contraction, control, cross_entropy, deferred, elementwise, elementwise_binary, movement, normalization,
-    placement, reduction,
+    composite,
+    contraction,
+    control,
+    convolution,
+    cross_entropy,
+    deferred,
+    elementwise,
+    elementwise_binary,
+    indexing,
+    movement,
+    normalization,
+    placement,
+    random,
+    reduction,
+    window,
 )  # fmt: skip
 
 OPERATORS: tuple[Operator, ...] = (
@@ -39,6 +52,13 @@ OPERATORS: tuple[Operator, ...] = (
     reduction.argmax, reduction.argmin, reduction.cumulative_sum,
     # Contractions.
     contraction.dot_general,
+    convolution.conv, convolution.conv_data_gradient, convolution.conv_weight_gradient,
+    # Windows.
+    window.max_pool, window.max_pool_gradient, window.max_pool_select, window.avg_pool, window.avg_pool_gradient,
+    # Indexing.
+    indexing.gather, indexing.scatter_add,
+    # Random numbers.
+    random.random_bits, random.random_uniform, random.random_normal,
     # Control flow.
     control.cond, control.while_loop, control.scan,
     # Composites.
