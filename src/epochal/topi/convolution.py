@@ -145,7 +145,8 @@ def _grouped(array: Array, groups: int) -> Array:
 def _weights(kernel: Array, entry: tuple[int, ...], groups: int) -> Array:
     """The matrices of one entry of the window: [groups, C / groups, O / groups]."""
     matrix = kernel[entry]
-    return matrix.reshape(matrix.shape[0], groups, matrix.shape[1] // groups).swapaxes(0, 1)
+    shape = (matrix.shape[0], groups, matrix.shape[1] // groups)
+    return np.asarray(matrix.reshape(shape).swapaxes(0, 1))
 
 
 def _ungrouped(products: Array) -> Array:
