@@ -1,0 +1,168 @@
+"""The register block: a tile of results that stays in registers while its products are summed.
+
+One form covers matrix products, convolutions and their gradients. A tile has some rows and some vectors of columns.
+At every step of the reduction one element a row is read from `a` and spread over a vector, one vector of columns after
+the other is read from `b`, and each pair is multiplied into its accumulator (the batch-reduce product of Georganas et
+al., "High-Performance Deep Learning via a Single Building Block"). All offsets are known when code is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from epochal.backends.native.emit import ARITHMETIC_KIND, Register, Writer
+from epochal.backends.native.kernel import Target
+from epochal.dtypes import DType
+
+Tile: TypeAlias = list[list[Register]]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A loop of the reduction: how often, and elements that `a` and `b` move each time."""
+
+    count: int | Register
+    a: int
+    b: int
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """An unrolled part of the reduction: offsets of `a` and `b`, and the rows it adds to (``None``: all)."""
+
+    a: int = 0
+    b: int = 0
+    rows: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A tile and its reduction: loops around unrolled terms around loops.
+
+    Attributes:
+        dtype: Element type of `a` and `b`.
+        rows: For each row, the offset of its element of `a`, in elements.
+        lanes: Lanes of a full vector.
+        widths: For each vector, how many of its lanes are in use.
+        outer: Loops, outermost first.
+        terms: What is done in them, one after the other.
+        inner: Loops in each term.
+    """
+
+    dtype: DType
+    rows: tuple[int, ...]
+    lanes: int
+    widths: tuple[int, ...]
+    outer: tuple[Step, ...]
+    terms: tuple[Term, ...] = (Term(),)
+    inner: tuple[Step, ...] = ()
+
+
+def accumulate(writer: Writer, block: Block, a: Register, b: Register, start: Tile | None = None) -> Tile:
+    """The tile of sums. `a` and `b` point to the elements of row 0 and vector 0 at the reduction's first step."""
+    kind = ARITHMETIC_KIND[block.dtype.name]
+    zero = writer.constant(0, kind, block.lanes)
+    tile = [[zero] * len(block.widths) for _ in block.rows] if start is None else start
+
+    def terms(a: Register, b: Register, tile: Tile) -> Tile:
+        for term in block.terms:
+            chosen = range(len(block.rows)) if term.rows is None else term.rows
+            a_term, b_term = writer.offset(a, block.dtype, term.a), writer.offset(b, block.dtype, term.b)
+
+            def products(a: Register, b: Register, part: Tile, chosen: Sequence[int] = chosen) -> Tile:
+                return _products(writer, block, a, b, part, [block.rows[row] for row in chosen])
+
+            part = _nest(writer, block.dtype, block.inner, a_term, b_term, [tile[row] for row in chosen], products)
+            tile = list(tile)
+            for row, sums in zip(chosen, part, strict=True):
+                tile[row] = sums
+        return tile
+
+    return _nest(writer, block.dtype, block.outer, a, b, tile, terms)
+
+
+def _nest(
+    writer: Writer,
+    dtype: DType,
+    steps: Sequence[Step],
+    a: Register,
+    b: Register,
+    tile: Tile,
+    body: Callable[[Register, Register, Tile], Tile],
+) -> Tile:
+    """`body` inside loops that carry both pointers and the tile."""
+    steps = [step for step in steps if step.count != 1]
+    if not steps:
+        return body(a, b, tile)
+    if steps[0].count == 0:
+        return tile
+    with writer.loop(0, steps[0].count) as loop:
+        a_here, b_here = loop.carry(a), loop.carry(b)
+        carried = [[loop.carry(register) for register in row] for row in tile]
+        after = _nest(writer, dtype, steps[1:], a_here, b_here, carried, body)
+        loop.set(a_here, writer.offset(a_here, dtype, steps[0].a))
+        loop.set(b_here, writer.offset(b_here, dtype, steps[0].b))
+        for old, new in zip(carried, after, strict=True):
+            for phi, value in zip(old, new, strict=True):
+                loop.set(phi, value)
+    return [[loop.result(phi) for phi in row] for row in carried]
+
+
+def _products(writer: Writer, block: Block, a: Register, b: Register, tile: Tile, rows: Sequence[int]) -> Tile:
+    columns = [
+        load_columns(writer, writer.offset(b, block.dtype, index * block.lanes), block.dtype, block.lanes, width)
+        for index, width in enumerate(block.widths)
+    ]
+    result = []
+    for offset, sums in zip(rows, tile, strict=True):
+        element = writer.load(writer.offset(a, block.dtype, offset), block.dtype)
+        spread = writer.splat(element, block.lanes)
+        result.append([multiply_add(writer, spread, column, old) for column, old in zip(columns, sums, strict=True)])
+    return result
+
+
+def multiply_add(writer: Writer, a: Register, b: Register, c: Register) -> Register:
+    """``a * b + c``; fused where the processor can."""
+    if a.kind in ("float", "double"):
+        return writer.intrinsic("llvm.fmuladd", a, b, c)
+    return writer.binary("add", writer.binary("mul", a, b), c)
+
+
+def load_columns(writer: Writer, pointer: Register, dtype: DType, lanes: int, width: int) -> Register:
+    """A vector of which `width` lanes are read and the others are zero."""
+    mask = None if width == lanes else writer.tail_mask(width, lanes)
+    return writer.load(pointer, dtype, lanes, mask)
+
+
+def split_evenly(size: int, largest: int) -> tuple[int, int, int]:
+    """`size` cut into as few parts of at most `largest` as can be, as even as can be.
+
+    Returns:
+        How many parts, the smaller part's size, and how many parts are one larger than that (the first ones).
+    """
+    count = max(1, -(-size // largest))
+    return count, size // count, size % count
+
+
+def most_rows(target: Target, vectors: int) -> int:
+    """Rows of a tile that, with a step's columns and one spread element, fit the registers.
+
+    At least about 10 accumulators hide the latency of a multiply-add; a spill costs a third of the speed.
+    """
+    rows = (target.registers - vectors - 1) // vectors
+    return max(1, min(rows, 24 if target.registers >= 32 else 12))
+
+
+__all__ = [
+    "Block",
+    "Step",
+    "Term",
+    "Tile",
+    "accumulate",
+    "load_columns",
+    "most_rows",
+    "multiply_add",
+    "split_evenly",
+]

@@ -1,0 +1,150 @@
+"""Writes a tile of results to memory, through an epilogue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from epochal.backends.native.emit import ARITHMETIC_KIND, Register, Writer
+from epochal.backends.native.kernels.block import Tile
+from epochal.backends.native.kernels.epilogue import Epilogue, View, dense_strides, nothing, static_shape, views
+from epochal.errors import NotSupportedError
+from epochal.ir import Value
+
+try:
+    from epochal.backends.native.elementwise import emit_elementwise
+except ImportError:
+    emit_elementwise = None
+
+
+class Finish:
+    """An epilogue made ready for one kernel.
+
+    Attributes:
+        strides: How memory is addressed: first the outputs, then each view of an input; elements a step along each
+            axis of the result.
+        inputs: Values the launch reads besides the kernel's own.
+        outputs: Values it writes.
+    """
+
+    def __init__(self, result: Value, epilogue: Epilogue | None, shape: tuple[int, ...] | None = None) -> None:
+        """`shape` is the result's shape with its axes regrouped; only without views."""
+        epilogue = nothing(result) if epilogue is None else epilogue
+        found = views(epilogue, static_shape(result))
+        if found is None:
+            raise NotSupportedError("an epilogue with an input that strides cannot describe")
+        self.epilogue, self.result, self.found = epilogue, result, found
+        needed = {value for node in epilogue.nodes if node.outputs[0] not in found for value in node.inputs}
+        needed.update(epilogue.outputs)
+        self.viewed = [value for value, view in found.items() if isinstance(view, View) and value in needed]
+        self.strides: list[tuple[int, ...]] = [dense_strides(static_shape(result))]
+        for value in self.viewed:
+            view = found[value]
+            assert isinstance(view, View)
+            self.strides.append(view.strides)
+        self.inputs, self.outputs = epilogue.inputs, epilogue.outputs
+        self.key = epilogue.key(result)
+
+    def inplace(self, operands: int) -> frozenset[tuple[int, int]]:
+        """Pairs (input, output) that may share memory, where the kernel's own operands are the first inputs.
+
+        An input read once, element by element where the output is written.
+        """
+        dense = self.strides[0]
+        seen: dict[int, list[tuple[int, ...]]] = {}
+        for value, strides in zip(self.viewed, self.strides[1:], strict=True):
+            view = self.found[value]
+            assert isinstance(view, View)
+            seen.setdefault(view.source, []).append(strides)
+        return frozenset(
+            (operands + source, index)
+            for source, ways in seen.items()
+            for index, output in enumerate(self.outputs)
+            if all(strides == dense for strides in ways)
+            and self.inputs[source].dtype.itemsize == output.dtype.itemsize
+            and static_shape(self.inputs[source]) == static_shape(output)
+        )
+
+    def store(
+        self,
+        writer: Writer,
+        tile: Tile,
+        lanes: int,
+        widths: Sequence[int],
+        operands: int,
+        places: Sequence[Register],
+        rows: Sequence[Sequence[int]],
+        columns: Sequence[int],
+    ) -> None:
+        """Applies the epilogue to a tile and stores its outputs.
+
+        Args:
+            writer: Writes.
+            tile: Rows of vectors.
+            lanes: Lanes of a vector.
+            widths: Lanes in use, a vector.
+            operands: How many operands of the kernel's own come before the epilogue's inputs among the arguments.
+            places: For each entry of `strides`, the offset of the tile's first element.
+            rows: For each entry of `strides`, the offsets of the rows.
+            columns: For each entry of `strides`, 1 or 0: elements a column.
+        """
+        outputs = operands + len(self.inputs)
+        cache: dict[tuple[int, int], Register] = {}
+        for row, sums in enumerate(tile):
+            for index, value in enumerate(sums):
+                at = index * lanes
+                width = widths[index]
+                environment = self._read(writer, lanes, width, operands, places, columns, row, at, rows, cache)
+                environment[self.result] = value
+                self._compute(writer, environment, lanes)
+                for position, output in enumerate(self.outputs):
+                    base = writer.argument(outputs + position)
+                    start = writer.offset(base, output.dtype, places[0])
+                    pointer = writer.offset(start, output.dtype, rows[0][row] + at)
+                    mask = None if width == lanes else writer.tail_mask(width, lanes)
+                    stored = writer.splat(environment[output], lanes)
+                    writer.store(pointer, stored, output.dtype, mask)
+
+    def _read(
+        self,
+        writer: Writer,
+        lanes: int,
+        width: int,
+        operands: int,
+        places: Sequence[Register],
+        columns: Sequence[int],
+        row: int,
+        at: int,
+        rows: Sequence[Sequence[int]],
+        cache: dict[tuple[int, int], Register],
+    ) -> dict[Value, Register]:
+        environment: dict[Value, Register] = {}
+        for entry, value in enumerate(self.viewed, 1):
+            view = self.found[value]
+            assert isinstance(view, View)
+            offset = rows[entry][row] + at * columns[entry]
+            register = cache.get((entry, offset)) if entry else None
+            if register is None:
+                base = writer.argument(operands + view.source)
+                start = writer.offset(base, value.dtype, places[entry])
+                pointer = writer.offset(start, value.dtype, offset)
+                if columns[entry] and lanes > 1:
+                    mask = None if width == lanes else writer.tail_mask(width, lanes)
+                    register = writer.load(pointer, value.dtype, lanes, mask)
+                else:
+                    register = writer.splat(writer.load(pointer, value.dtype), lanes)
+                if rows[entry][row] != rows[0][row]:
+                    cache[entry, offset] = register
+            environment[value] = register
+        for value, view in self.found.items():
+            if not isinstance(view, View):
+                environment[value] = writer.constant(view, ARITHMETIC_KIND[value.dtype.name], lanes)
+        return environment
+
+    def _compute(self, writer: Writer, environment: dict[Value, Register], lanes: int) -> None:
+        for node in self.epilogue.nodes:
+            if node.outputs[0] not in self.found:
+                operands = [environment[value] for value in node.inputs]
+                environment[node.outputs[0]] = emit_elementwise(writer, node, operands)
+
+
+__all__ = ["Finish"]

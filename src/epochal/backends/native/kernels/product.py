@@ -1,0 +1,274 @@
+"""Matrix products of any form, in register blocks: rows of a spread over the lanes, columns of b along them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from epochal.backends.native.emit import ARITHMETIC_KIND, Register, Writer, vector_lanes
+from epochal.backends.native.kernel import Kernel, Launch, Target
+from epochal.backends.native.kernels.axes import advance, decode, share
+from epochal.backends.native.kernels.block import Block, Step, Term, accumulate, most_rows, split_evenly
+from epochal.backends.native.kernels.epilogue import Epilogue
+from epochal.backends.native.kernels.finish import Finish
+from epochal.backends.native.kernels.inner import InnerProduct, suits_inner
+from epochal.backends.native.kernels.problem import Problem, problem_of
+from epochal.backends.native.kernels.transpose import pack_panel
+from epochal.ir import Node
+
+PIECES = 16
+"""Pieces that a large product is cut into, at least: enough to keep several threads evenly busy."""
+
+UNROLL_DEPTH, UNROLL_PRODUCTS = 16, 240
+"""A reduction of at most so many steps, and multiply-adds in all, is written without a loop."""
+
+RATES = {"float": 110.0, "double": 55.0, "i32": 25.0, "i64": 10.0}
+"""Operations a nanosecond on one core, for estimates of cost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """How a product is cut into pieces; from shapes alone.
+
+    Attributes:
+        groups: Groups of columns.
+        chunks: Chunks of rows.
+    """
+
+    groups: int
+    chunks: int
+
+
+def grid_of(problem: Problem) -> Grid:
+    """Columns go to threads before rows, so each keeps its part of b, unless a is large and b is not."""
+    rows, columns, size = problem.rows.size, problem.columns.size, problem.dtype.itemsize
+    width = 128 if rows > 3 else 512
+    groups = max(1, -(-columns * size // width))
+    most = max(1, problem.work // 500_000)
+    if problem.batch * groups * min(most, PIECES) == 0:
+        return Grid(1, 1)
+    a_bytes, b_bytes = rows * problem.depth * size, columns * problem.depth * size
+    if groups > 1 and a_bytes > 2 * b_bytes and a_bytes > (1 << 19) and b_bytes < (1 << 20):
+        wanted = max(PIECES // min(PIECES, problem.batch), a_bytes >> 18)
+        return Grid(1, max(1, min(wanted, rows // 24)))
+    groups = max(1, min(groups, most))
+    chunks = -(-PIECES // (problem.batch * groups))
+    return Grid(groups, max(1, min(chunks, rows // 8, most // groups)))
+
+
+@dataclass(frozen=True, slots=True)
+class Panels:
+    """Panels of columns that are worked on alike: the panels [first, end), each of `widths` lanes in use."""
+
+    first: int
+    end: int
+    widths: tuple[int, ...]
+
+
+def panels_of(target: Target, rows: int, columns: int, lanes: int) -> list[Panels]:
+    """Columns cut into panels of vectors: full panels, then at most one that differs."""
+    vectors = -(-columns // lanes)
+    many = 2 if rows > 3 else 4 if rows > 1 else 8
+    if target.registers < 32 and many > 2:
+        many = 4 if rows == 1 else 3
+    full, rest = divmod(vectors, many)
+    if many == 2 and rest and full and target.registers >= 32:
+        full, rest = full - 1, 3
+    if not rest and columns % lanes:
+        full, rest = full - 1, many
+    panels = [Panels(0, full, (lanes,) * many)] if full else []
+    if rest:
+        last = columns - (vectors - 1) * lanes
+        panels.append(Panels(full, full + 1, (lanes,) * (rest - 1) + (last,)))
+    return panels
+
+
+def lanes_of(target: Target, kind: str, columns: int) -> int:
+    """Lanes of a vector: as wide as the processor's, or as the columns."""
+    lanes = vector_lanes(target, kind)
+    while lanes > 1 and lanes // 2 >= columns:
+        lanes //= 2
+    return lanes
+
+
+class Product:
+    """The kernel of one product with one epilogue. `operands` of the kernel's own come first among its arguments."""
+
+    def __init__(self, problem: Problem, finish: Finish) -> None:
+        self.problem, self.finish = problem, finish
+        self.grid = grid_of(problem)
+        self.pack = problem.columns.size > 1 and problem.columns.steps[1] != 1
+
+    @property
+    def pieces(self) -> int:
+        return self.problem.batch * self.grid.groups * self.grid.chunks
+
+    @property
+    def scratch(self) -> int:
+        """Room for a packed panel: at most 8 vectors of 64 bytes a step, or one more vector's worth."""
+        return self.problem.depth * 512 if self.pack else 0
+
+    def emit(self, target: Target) -> str:
+        writer = Writer(target)
+        problem = self.problem
+        lanes = lanes_of(target, ARITHMETIC_KIND[problem.dtype.name], problem.columns.size)
+        panels = panels_of(target, problem.rows.size, problem.columns.size, lanes)
+        begin, end = Register("%begin", "i64"), Register("%end", "i64")
+        with writer.loop(begin, end) as piece:
+            sizes = [axis.size for axis in problem.outer]
+            *outer, group, chunk = decode(writer, piece.index, [*sizes, self.grid.groups, self.grid.chunks])
+            places = [writer.constant(0, "i64")] * len(problem.rows.steps)
+            for axis, index in zip(problem.outer, outer, strict=True):
+                places = advance(writer, places, index, axis.steps)
+            bounds = share(writer, group, panels[-1].end, self.grid.groups)
+            for panel in panels:
+                self._panels(writer, lanes, panel, panels[0], bounds, chunk, places)
+        return writer.module()
+
+    def _panels(
+        self,
+        writer: Writer,
+        lanes: int,
+        panel: Panels,
+        regular: Panels,
+        bounds: tuple[Register, Register],
+        chunk: Register,
+        places: Sequence[Register],
+    ) -> None:
+        """The panels of one kind that are in a piece."""
+        count, base, extra = split_evenly(self.problem.rows.size, most_rows(writer.target, len(panel.widths)))
+        blocks = share(writer, chunk, count, self.grid.chunks)
+
+        def one(number: Register) -> None:
+            width = len(regular.widths) * lanes
+            first = writer.binary("mul", number, writer.constant(width, "i64"))
+            here = advance(writer, places, first, self.problem.columns.steps)
+            b, steps = self._columns(writer, lanes, panel, here)
+            for rows, begin, end in ((base + 1, 0, extra), (base, extra, count)):
+                if rows == 0 or begin == end:
+                    continue
+
+                def block(number: Register, rows: int = rows, skipped: int = begin and extra) -> None:
+                    # The first `extra` blocks have one row more than the others.
+                    top = writer.binary("mul", number, writer.constant(rows, "i64"))
+                    if skipped:
+                        top = writer.binary("add", top, writer.constant(skipped, "i64"))
+                    self._block(writer, lanes, panel, rows, advance(writer, here, top, self.problem.rows.steps), b, steps)
+
+                over(writer, blocks, begin, end, block)
+
+        over(writer, bounds, panel.first, panel.end, one)
+
+    def _columns(
+        self, writer: Writer, lanes: int, panel: Panels, places: Sequence[Register]
+    ) -> tuple[Register, tuple[Step, ...]]:
+        """Where a panel of b is, packed if need be, and the loops of the reduction over it."""
+        problem = self.problem
+        base = writer.argument(0 if problem.swapped else 1)
+        b = writer.offset(base, problem.dtype, places[1])
+        if not self.pack:
+            return b, tuple(Step(axis.size, *axis.steps) for axis in problem.summed)
+        packed = Register("%scratch", "ptr")
+        reduction = [(axis.size, axis.steps[1]) for axis in problem.summed]
+        pack_panel(writer, problem.dtype, lanes, panel.widths, problem.columns.steps[1], reduction, b, packed)
+        steps: list[Step] = []
+        step = len(panel.widths) * lanes
+        for axis in reversed(problem.summed):
+            steps.append(Step(axis.size, axis.steps[0], step))
+            step *= axis.size
+        return packed, tuple(reversed(steps))
+
+    def _block(
+        self,
+        writer: Writer,
+        lanes: int,
+        panel: Panels,
+        rows: int,
+        places: Sequence[Register],
+        b: Register,
+        steps: tuple[Step, ...],
+    ) -> None:
+        problem = self.problem
+        a = writer.offset(writer.argument(1 if problem.swapped else 0), problem.dtype, places[0])
+        offsets = [tuple(row * step for row in range(rows)) for step in problem.rows.steps]
+        block = unrolled(Block(problem.dtype, offsets[0], lanes, panel.widths, steps))
+        tile = accumulate(writer, block, a, b)
+        self.finish.store(
+            writer, tile, lanes, panel.widths, 2, places[2:], offsets[2:], problem.columns.steps[2:]
+        )
+
+
+def unrolled(block: Block) -> Block:
+    """The block without its loops, if there is little in them."""
+    depth = 1
+    for step in block.outer:
+        if not isinstance(step.count, int):
+            return block
+        depth *= step.count
+    if depth > UNROLL_DEPTH or depth * len(block.rows) * len(block.widths) > UNROLL_PRODUCTS:
+        return block
+    terms = [Term()]
+    for step in block.outer:
+        assert isinstance(step.count, int)
+        terms = [
+            Term(term.a + index * step.a, term.b + index * step.b) for term in terms for index in range(step.count)
+        ]
+    return replace(block, outer=(), terms=tuple(terms))
+
+
+def over(
+    writer: Writer,
+    bounds: tuple[Register, Register],
+    first: int,
+    end: int,
+    body: Callable[[Register], None],
+) -> None:
+    """`body` for the numbers of ``[bounds)`` that are in ``[first, end)``."""
+    low, high = writer.constant(first, "i64"), writer.constant(end, "i64")
+    begin, limit = bounds
+    if begin.name == "0" and limit.name.isdigit() and end <= int(limit.name):
+        if end - first == 1:
+            body(low)
+        elif end > first:
+            with writer.loop(first, end) as loop:
+                body(loop.index)
+        return
+    if first > 0:
+        begin = writer.intrinsic("llvm.smax", begin, low)
+    limit = writer.intrinsic("llvm.smin", limit, high)
+    with writer.loop(begin, limit) as loop:
+        body(loop.index)
+
+
+def digest(*parts: object) -> str:
+    """A key for a kernel."""
+    return hashlib.blake2b("\n".join(map(str, parts)).encode(), digest_size=20).hexdigest()
+
+
+def lower_product(node: Node, epilogue: Epilogue | None = None) -> tuple[Launch, ...]:
+    """The launch of a ``dot_general``."""
+    finish = Finish(node.outputs[0], epilogue)
+    problem = problem_of(node, finish.strides)
+    return (product_launch(problem, finish, node),)
+
+
+def product_launch(problem: Problem, finish: Finish, node: Node) -> Launch:
+    """The launch of a product in canonical form whose operands are the node's."""
+    kernel_type = InnerProduct if suits_inner(problem) else Product
+    product = kernel_type(problem, finish)
+    kind = ARITHMETIC_KIND[problem.dtype.name]
+    size = problem.batch * problem.rows.size * problem.columns.size
+    moved = problem.dtype.itemsize * problem.batch * problem.depth * (problem.rows.size + problem.columns.size)
+    kernel = Kernel(
+        key=digest("product", kernel_type.__name__, problem, finish.key),
+        emit=product.emit,
+        pieces=0 if problem.empty else product.pieces,
+        cost=100 + problem.work / RATES.get(kind, 25.0) + (moved + size * 4) / 30,
+        scratch=product.scratch,
+        inplace=finish.inplace(2),
+    )
+    return Launch(kernel, (*node.inputs, *finish.inputs), finish.outputs)
+
+
+__all__ = ["Product", "digest", "lower_product", "product_launch"]

@@ -1,0 +1,117 @@
+"""Transposes in registers, and packing of a panel of columns whose elements do not lie side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from epochal.backends.native.emit import Register, Writer
+from epochal.backends.native.kernels.block import load_columns
+from epochal.dtypes import DType
+
+
+def transpose(writer: Writer, rows: Sequence[Register]) -> list[Register]:
+    """The transpose of a square of vectors: log2(lanes) rounds that exchange blocks off the diagonal."""
+    lanes = len(rows)
+    square = list(rows)
+    size = 1
+    while size < lanes:
+        after = list(square)
+        for index in range(lanes):
+            if index & size:
+                continue
+            low, high = square[index], square[index + size]
+            after[index] = writer.shuffle(
+                low, high, [lanes + lane - size if lane & size else lane for lane in range(lanes)]
+            )
+            after[index + size] = writer.shuffle(
+                low, high, [lanes + lane if lane & size else lane + size for lane in range(lanes)]
+            )
+        square = after
+        size *= 2
+    return square
+
+
+def pack_panel(
+    writer: Writer,
+    dtype: DType,
+    lanes: int,
+    widths: Sequence[int],
+    column_step: int,
+    reduction: Sequence[tuple[int, int]],
+    source: Register,
+    target: Register,
+) -> None:
+    """Copies columns so that each step of the reduction finds them side by side.
+
+    Args:
+        writer: Writes.
+        dtype: Element type.
+        lanes: Lanes of a vector.
+        widths: Lanes in use, a vector. The others become zero, or are left.
+        column_step: Elements from one column to the next in the source.
+        reduction: Size and step in the source of each loop of the reduction, outermost first.
+        source: Pointer to the first column at the first step.
+        target: Pointer to ``[steps][vectors * lanes]``.
+    """
+    panel = len(widths) * lanes
+    if not reduction:
+        reduction = [(1, 1)]
+    if len(reduction) > 1:
+        size, step = reduction[0]
+        inside = 1
+        for count, _ in reduction[1:]:
+            inside *= count
+        with writer.loop(0, size) as loop:
+            here, there = loop.carry(source), loop.carry(target)
+            pack_panel(writer, dtype, lanes, widths, column_step, reduction[1:], here, there)
+            loop.set(here, writer.offset(here, dtype, step))
+            loop.set(there, writer.offset(there, dtype, inside * panel))
+        return
+    size, step = reduction[0]
+    if step == 1 and lanes > 1 and size > 1:
+        _pack_squares(writer, dtype, lanes, widths, column_step, size, source, target)
+        return
+    with writer.loop(0, size) as loop:
+        here, there = loop.carry(source), loop.carry(target)
+        for column in range((len(widths) - 1) * lanes + widths[-1]):
+            element = writer.load(writer.offset(here, dtype, column * column_step), dtype)
+            writer.store(writer.offset(there, dtype, column), element, dtype)
+        loop.set(here, writer.offset(here, dtype, step))
+        loop.set(there, writer.offset(there, dtype, panel))
+
+
+def _pack_squares(
+    writer: Writer,
+    dtype: DType,
+    lanes: int,
+    widths: Sequence[int],
+    column_step: int,
+    size: int,
+    source: Register,
+    target: Register,
+) -> None:
+    """`pack_panel` where the reduction is contiguous: square after square through registers."""
+    panel = len(widths) * lanes
+
+    def square(here: Register, there: Register, count: int) -> None:
+        for index, width in enumerate(widths):
+            rows = []
+            for column in range(min(width, lanes)):
+                at = (index * lanes + column) * column_step
+                rows.append(load_columns(writer, writer.offset(here, dtype, at), dtype, lanes, count))
+            rows += [writer.splat(writer.constant(0, rows[0].kind), lanes)] * (lanes - width)
+            for line, vector in enumerate(transpose(writer, rows)[:count]):
+                writer.store(writer.offset(there, dtype, line * panel + index * lanes), vector, dtype)
+
+    if size >= lanes:
+        with writer.loop(0, size // lanes) as loop:
+            here, there = loop.carry(source), loop.carry(target)
+            square(here, there, lanes)
+            loop.set(here, writer.offset(here, dtype, lanes))
+            loop.set(there, writer.offset(there, dtype, lanes * panel))
+    if size % lanes:
+        done = size - size % lanes
+        square(writer.offset(source, dtype, done), writer.offset(target, dtype, done * panel), size % lanes)
+
+
+__all__ = ["pack_panel", "transpose"]
