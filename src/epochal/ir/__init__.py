@@ -1,6 +1,6 @@
 """The intermediate representation: types, operators, nodes, graphs and programs."""
 
-from epochal.ir.build import Builder, broadcast_shapes, current_origin, make_input, origin
+from epochal.ir.build import Builder, broadcast_shapes, current_origin, make_input, origin, with_inputs
 from epochal.ir.graph import NOWHERE, Graph, Node, Origin, Value, topological
 from epochal.ir.key import graph_key, parameter_key
 from epochal.ir.operator import TRAITS, Array, Build, Operator, Parameters, Sample
@@ -34,4 +34,5 @@ __all__ = [
     "parameter_key",
     "tensor_type",
     "topological",
+    "with_inputs",
 ]

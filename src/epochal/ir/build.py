@@ -75,6 +75,18 @@ def make_input(type_: TensorType, name: str = "") -> Value:
     return Node(structural.input_, (), {"type": type_, "name": name}, (type_,), current_origin()).outputs[0]
 
 
+def with_inputs(node: Node, inputs: Sequence[Value], parameters: Mapping[str, Any] | None = None) -> Node:
+    """A copy of a node on other operands of the very same types, which makes inferring its results' types needless.
+
+    Args:
+        node: The node to copy.
+        inputs: Its new operands.
+        parameters: Its new parameters, if they change (as sub-graphs do when a pass rewrites them).
+    """
+    types = [output.type for output in node.outputs]
+    return Node(node.operator, tuple(inputs), node.parameters if parameters is None else parameters, types, node.origin)
+
+
 class Builder:
     """Builds nodes with the operators of an inventory; each operator is an attribute. See `operator.Build`."""
 
