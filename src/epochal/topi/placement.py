@@ -320,7 +320,7 @@ def _dynamic_update_type(x: TensorType, update: TensorType, starts: TensorType) 
 
 
 def _dynamic_update(x: Array, update: Array, starts: Array) -> Array:
-    result = x.copy()
+    result = np.array(x)
     result[_place(x.shape, update.shape, starts)] = update
     return result
 
