@@ -6,6 +6,7 @@ compiled again.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import stat
@@ -137,14 +138,10 @@ def _checksum(body: bytes) -> bytes:
 
 
 def _remove(path: str) -> None:
-    try:
+    with contextlib.suppress(OSError):
         os.unlink(path)
-    except OSError:
-        pass
 
 
 def _touch(path: str) -> None:
-    try:
+    with contextlib.suppress(OSError):
         os.utime(path)
-    except OSError:
-        pass

@@ -100,7 +100,8 @@ sleeping:
 sleep:
   br i1 %futex, label %by_futex, label %by_time
 by_futex:
-  %ignored = call i64 (i64, ...) %function(i64 %number, ptr %word, i64 %operation, i64 %old64, ptr null, ptr null, i64 0)
+  %ignored = call i64 (i64, ...) %function(
+    i64 %number, ptr %word, i64 %operation, i64 %old64, ptr null, ptr null, i64 0)
   br label %sleeping
 by_time:
   call void %function(i32 %duration)
@@ -127,7 +128,8 @@ call:
   %number = load i64, ptr %number.p
   %operation.p = getelementptr i64, ptr %system, i64 4
   %operation = load i64, ptr %operation.p
-  %ignored = call i64 (i64, ...) %function(i64 %number, ptr %word, i64 %operation, i64 2147483647, ptr null, ptr null, i64 0)
+  %ignored = call i64 (i64, ...) %function(
+    i64 %number, ptr %word, i64 %operation, i64 2147483647, ptr null, ptr null, i64 0)
   br label %out
 out:
   ret void

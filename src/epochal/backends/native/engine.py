@@ -64,9 +64,7 @@ class Engine:
         """The code of a kernel, shared with every living user of an equal one."""
         return self.load_text(kernel.key, lambda: kernel.emit(self.target), ("kernel",), kernel.optimise)
 
-    def load_text(
-        self, key: str, emit: Callable[[], str], exports: tuple[str, ...], optimise: bool = False
-    ) -> Code:
+    def load_text(self, key: str, emit: Callable[[], str], exports: tuple[str, ...], optimise: bool = False) -> Code:
         """The code of the module that `emit` writes.
 
         Args:
@@ -196,10 +194,7 @@ def _salt(llvm: Any, target: Target) -> bytes:
     version = ".".join(map(str, llvm.llvm_version_info))
     digest.update(f"{sys.modules['llvmlite'].__version__} {version} {llvm.get_default_triple()} {target}".encode())
     for path in sorted(Path(__file__).parent.rglob("*.py")):
-        try:
-            digest.update(path.read_bytes())
-        except OSError:
-            digest.update(path.name.encode())
+        digest.update(path.read_bytes())
     return digest.digest()
 
 

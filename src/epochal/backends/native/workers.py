@@ -117,15 +117,15 @@ class Pool:
 
     def take(self, count: int, runtime: Runtime) -> list[Worker]:
         """`count` workers, the ones used last first: they may still be spinning."""
-        taken: list[Worker] = []
-        while len(taken) < count:
-            try:
-                taken.append(self._idle.pop())
-            except IndexError:  # another caller may have been faster, so asking before would not do
-                worker = Worker(runtime)
-                self._all.append(worker)
-                taken.append(worker)
-        return taken
+        return [self._one(runtime) for _ in range(count)]
+
+    def _one(self, runtime: Runtime) -> Worker:
+        try:
+            return self._idle.pop()
+        except IndexError:  # another caller may have been faster, so asking before would not do
+            worker = Worker(runtime)
+            self._all.append(worker)
+            return worker
 
     def give_back(self, workers: list[Worker]) -> None:
         self._idle.extend(reversed(workers))

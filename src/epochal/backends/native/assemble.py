@@ -1,0 +1,30 @@
+"""Puts the parts together: program, schedule, memory, machine code, table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from epochal.backends.native import engine, memory, program, records
+from epochal.backends.native.executable import NativeExecutable
+from epochal.backends.native.program import Schedule, Step, Work
+from epochal.ir import Program
+
+
+def assemble(source: Program, schedule: Schedule) -> NativeExecutable:
+    """Compiles a program of static shapes."""
+    lowered = program.lower(source, schedule)
+    plan = memory.plan(lowered)
+    codes = _load(lowered.steps)
+    addresses = {key: code.address for key, code in codes.items()}
+    table = records.build(lowered, plan, addresses, len(source.arguments))
+    results = [(place, plan.offsets.get(place.buffer, 0)) for place in lowered.results]
+    return NativeExecutable(source, table, results, plan.size, list(codes.values()))
+
+
+def _load(steps: Sequence[Step]) -> dict[str, engine.Code]:
+    """Machine code of every kernel, by key."""
+    codes: dict[str, engine.Code] = {}
+    for step in steps:
+        if isinstance(step, Work) and step.kernel.key not in codes:
+            codes[step.kernel.key] = engine.load(step.kernel)
+    return codes

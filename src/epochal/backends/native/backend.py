@@ -1,0 +1,27 @@
+"""The native engine: compiles programs to machine code for the processor at hand."""
+
+from __future__ import annotations
+
+from epochal.backends.native.assemble import assemble
+from epochal.backends.native.executable import NativeExecutable
+from epochal.backends.native.schedule import LOWERS, schedule
+from epochal.ir import Program
+
+
+class NativeBackend:
+    """See `epochal.backends.base.Backend`.
+
+    Attributes:
+        name: ``"native"``.
+        lowers: Composite operators that kernels exist for.
+    """
+
+    name = "native"
+    lowers = LOWERS
+
+    def compile(self, program: Program) -> NativeExecutable:
+        """Machine code for a program of static shapes."""
+        return assemble(program, schedule)
+
+
+BACKEND = NativeBackend()

@@ -1,0 +1,360 @@
+"""From a program to a list of steps over buffers: control flow becomes jumps, and every value gets a place.
+
+A value that a loop carries, that a cond returns, that a scan stacks or that replaces a state has a place of its own
+that others read. Whoever computes it writes there directly where that is safe, else a copy at the end of the region
+does. Which memory the other buffers share is `memory`'s work; slots and barriers are `records`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from epochal.backends.native.kernel import ALIASES, CONTROL, Kernel, Launch
+from epochal.ir import Array, Graph, Node, Program, Value
+
+ScheduleItem: TypeAlias = Launch | Node
+Schedule: TypeAlias = Callable[[Sequence[Node], Sequence[Value]], Sequence[ScheduleItem]]
+
+
+@dataclass(eq=False, slots=True)
+class Buffer:
+    """A stretch of memory.
+
+    Attributes:
+        size: Bytes.
+        kind: ``"arena"``, ``"argument"``, ``"state"`` or ``"constant"``.
+        index: Which argument or state.
+        value: The constant's array.
+    """
+
+    size: int
+    kind: str = "arena"
+    index: int = 0
+    value: Array | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """A loop of the program.
+
+    Attributes:
+        serial: Number of its counter.
+        limit: Iterations, or ``None`` where only a predicate ends it.
+    """
+
+    serial: int
+    limit: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a value lies: in a buffer, moving by a stride with each iteration of the loops in `strides`."""
+
+    buffer: Buffer
+    offset: int = 0
+    strides: tuple[tuple[Loop, int], ...] = ()
+
+    def window(self, loop: Loop, stride: int, reverse: bool) -> Place:
+        """The slice that iteration t of `loop` uses: t, or from the end."""
+        last = ((loop.limit or 1) - 1) * stride
+        offset, step = (self.offset + last, -stride) if reverse else (self.offset, stride)
+        return Place(self.buffer, offset, (*self.strides, (loop, step)))
+
+    @property
+    def is_whole_arena_buffer(self) -> bool:
+        return self.buffer.kind == "arena" and self.offset == 0 and not self.strides
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A kernel."""
+
+    kernel: Kernel
+    inputs: tuple[Place, ...]
+    outputs: tuple[Place, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    source: Place
+    destination: Place
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallOut:
+    """An operator that Python runs."""
+
+    node: Node
+    inputs: tuple[Place, ...]
+    outputs: tuple[Place, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    name: int
+
+
+@dataclass(frozen=True, slots=True)
+class Jump:
+    label: Label
+
+
+@dataclass(frozen=True, slots=True)
+class JumpIfFalse:
+    label: Label
+    predicate: Place
+
+
+@dataclass(frozen=True, slots=True)
+class LoopBegin:
+    """Sets the counter to 0; goes to `exit` if the limit is 0."""
+
+    loop: Loop
+    exit: Label
+
+
+@dataclass(frozen=True, slots=True)
+class LoopEnd:
+    """Moves the windows on and goes to `top` unless the limit is reached."""
+
+    loop: Loop
+    top: Label
+
+
+Step: TypeAlias = Work | Copy | CallOut | Label | Jump | JumpIfFalse | LoopBegin | LoopEnd
+
+
+@dataclass(frozen=True, slots=True)
+class Lowered:
+    """A program as steps.
+
+    Attributes:
+        steps: In order; the end of the list is the end of a run.
+        results: Where each result lies then.
+        loops: How many counters there are.
+    """
+
+    steps: tuple[Step, ...]
+    results: tuple[Place, ...]
+    loops: int
+
+
+def lower(program: Program, schedule: Schedule) -> Lowered:
+    """Lowers a whole program."""
+    lowering = _Lowering(schedule)
+    places: dict[Value, Place] = {}
+    for index, value in enumerate(program.argument_values):
+        places[value] = Place(Buffer(value.type.bytes, "argument", index))
+    for index, value in enumerate(program.state_values):
+        places.setdefault(value, Place(Buffer(value.type.bytes, "state", index)))
+    replaced = {program.state_values[index] for index in program.replaced}
+    # The old value of a state must be saved before the new one takes its place.
+    targets = [Place(Buffer(value.type.bytes)) if root(value) in replaced else None for value in program.result_values]
+    targets.extend(places[program.state_values[index]] for index in program.replaced)
+    outputs = lowering.region(program.graph, places, targets)
+    return Lowered(tuple(lowering.steps), tuple(outputs[: len(program.results)]), lowering.loops)
+
+
+def root(value: Value) -> Value:
+    """The value whose memory `value` is."""
+    while value.node.operator.name in ALIASES:
+        value = value.node.inputs[0]
+    return value
+
+
+class _Lowering:
+    def __init__(self, schedule: Schedule) -> None:
+        self.schedule = schedule
+        self.steps: list[Step] = []
+        self.loops = 0
+        self._labels = 0
+        self._constants: dict[int, Place] = {}
+
+    def region(self, graph: Graph, given: Mapping[Value, Place], targets: Sequence[Place | None]) -> list[Place]:
+        """Lowers a graph whose inputs lie where `given` says, each output to its target (``None``: anywhere).
+
+        Returns:
+            Where the outputs lie at the end.
+        """
+        places = {value: given[value] for value in graph.inputs}
+        items = list(self.schedule(graph.nodes(), graph.outputs))
+        direct = _direct_targets(graph, items, places, targets)
+        for item in items:
+            outputs = item.outputs
+            for output in outputs:
+                key = root(output)
+                if key not in places:
+                    places[key] = direct.get(key) or Place(Buffer(output.type.bytes))
+            self._item(item, places)
+        copies = []
+        result = []
+        for output, target in zip(graph.outputs, targets, strict=True):
+            place = self._place(output, places)
+            if target is not None and place != target:
+                copies.append(Copy(place, target, output.type.bytes))
+            result.append(target or place)
+        self._copy_all(copies)
+        return result
+
+    def _item(self, item: ScheduleItem, places: dict[Value, Place]) -> None:
+        inputs = tuple(self._place(value, places) for value in item.inputs)
+        outputs = tuple(self._place(value, places) for value in item.outputs)
+        if isinstance(item, Launch):
+            self.steps.append(Work(item.kernel, inputs, outputs))
+        elif item.operator.name == "cond":
+            self._cond(item, inputs, outputs)
+        elif item.operator.name == "while_loop":
+            self._while(item, inputs, outputs)
+        elif item.operator.name == "scan":
+            self._scan(item, inputs, outputs)
+        else:
+            self.steps.append(CallOut(item, inputs, outputs))
+
+    def _cond(self, node: Node, inputs: tuple[Place, ...], outputs: tuple[Place, ...]) -> None:
+        otherwise, end = self._label(), self._label()
+        self.steps.append(JumpIfFalse(otherwise, inputs[0]))
+        then_graph: Graph = node.parameters["then_graph"]
+        else_graph: Graph = node.parameters["else_graph"]
+        self.region(then_graph, dict(zip(then_graph.inputs, inputs[1:], strict=True)), outputs)
+        self.steps += [Jump(end), otherwise]
+        self.region(else_graph, dict(zip(else_graph.inputs, inputs[1:], strict=True)), outputs)
+        self.steps.append(end)
+
+    def _while(self, node: Node, inputs: tuple[Place, ...], outputs: tuple[Place, ...]) -> None:
+        condition: Graph = node.parameters["condition"]
+        body: Graph = node.parameters["body"]
+        constants: int = node.parameters["constants"]
+        self._begin_carries(node, inputs[constants:], outputs)
+        loop = self._loop(node.parameters.get("maximum_iterations"))
+        top, leave = self._label(), self._label()
+        operands = (*inputs[:constants], *outputs)
+        self.steps += [LoopBegin(loop, leave), top]
+        (predicate,) = self.region(condition, dict(zip(condition.inputs, operands, strict=True)), [None])
+        self.steps.append(JumpIfFalse(leave, predicate))
+        self.region(body, dict(zip(body.inputs, operands, strict=True)), outputs)
+        self.steps += [LoopEnd(loop, top), leave]
+
+    def _scan(self, node: Node, inputs: tuple[Place, ...], outputs: tuple[Place, ...]) -> None:
+        body: Graph = node.parameters["body"]
+        constants: int = node.parameters["constants"]
+        carries: int = node.parameters["carries"]
+        reverse = bool(node.parameters.get("reverse", False))
+        self._begin_carries(node, inputs[constants : constants + carries], outputs[:carries])
+        loop = self._loop(int(node.parameters["length"]))
+        top, leave = self._label(), self._label()
+        slices = [
+            place.window(loop, value.type.bytes, reverse)
+            for place, value in zip(inputs[constants + carries :], body.inputs[constants + carries :], strict=True)
+        ]
+        stacks = [
+            place.window(loop, value.type.bytes, reverse)
+            for place, value in zip(outputs[carries:], body.outputs[carries:], strict=True)
+        ]
+        operands = (*inputs[:constants], *outputs[:carries], *slices)
+        self.steps += [LoopBegin(loop, leave), top]
+        self.region(body, dict(zip(body.inputs, operands, strict=True)), [*outputs[:carries], *stacks])
+        self.steps += [LoopEnd(loop, top), leave]
+
+    def _begin_carries(self, node: Node, starts: Sequence[Place], carries: Sequence[Place]) -> None:
+        for start, carry, output in zip(starts, carries, node.outputs[: len(carries)], strict=True):
+            if start != carry:
+                self.steps.append(Copy(start, carry, output.type.bytes))
+
+    def _copy_all(self, copies: Sequence[Copy]) -> None:
+        """Copies as if all at once: what a later copy still reads is saved before an earlier one overwrites it."""
+        saved = []
+        for index, copy in enumerate(copies):
+            overwritten = any(copy.source.buffer is other.destination.buffer for other in copies[:index])
+            if overwritten:
+                temporary = Place(Buffer(copy.size))
+                self.steps.append(Copy(copy.source, temporary, copy.size))
+                copy = replace(copy, source=temporary)
+            saved.append(copy)
+        self.steps.extend(saved)
+
+    def _place(self, value: Value, places: dict[Value, Place]) -> Place:
+        value = root(value)
+        place = places.get(value)
+        if place is None:
+            node = value.node
+            assert node.operator.name == "constant", f"{value!r} of {node!r} is used before it is computed"
+            place = self._constants.get(node.serial)
+            if place is None:
+                place = Place(Buffer(value.type.bytes, "constant", 0, node.parameters["value"]))
+                self._constants[node.serial] = place
+        return place
+
+    def _label(self) -> Label:
+        self._labels += 1
+        return Label(self._labels)
+
+    def _loop(self, limit: int | None) -> Loop:
+        self.loops += 1
+        return Loop(self.loops - 1, limit)
+
+
+def _direct_targets(
+    graph: Graph,
+    items: Sequence[ScheduleItem],
+    places: Mapping[Value, Place],
+    targets: Sequence[Place | None],
+) -> dict[Value, Place]:
+    """Which values may be computed where the target of their output is.
+
+    The target's memory may hold an input of the graph (a loop's carry, a state), its rival: then no one may read the
+    rival after the value is computed, and the computing item itself only in step with it.
+    """
+    producers = {root(output): index for index, item in enumerate(items) for output in item.outputs}
+    last_reads: dict[Value, int] = {}
+    for index, item in enumerate(items):
+        for value in item.inputs:
+            last_reads[root(value)] = index
+    returned = {root(output) for output in graph.outputs}
+    rivals_of: dict[Buffer, list[Value]] = {}
+    for value in graph.inputs:
+        rivals_of.setdefault(places[value].buffer, []).append(value)
+    direct: dict[Value, Place] = {}
+    for output, target in zip(graph.outputs, targets, strict=True):
+        value = root(output)
+        producer = producers.get(value)
+        if target is None or producer is None or value in direct:
+            continue
+        rivals = rivals_of.get(target.buffer, ())
+        if any(rival in returned or last_reads.get(rival, -1) > producer for rival in rivals):
+            continue
+        reading = [rival for rival in rivals if last_reads.get(rival, -1) == producer]
+        if all(_reads_in_step(items[producer], rival, value) for rival in reading):
+            direct[value] = target
+    return direct
+
+
+def _reads_in_step(item: ScheduleItem, rival: Value, result: Value) -> bool:
+    """Whether `item` may write `result` over its operand `rival`."""
+    positions = [index for index, value in enumerate(item.inputs) if root(value) is rival]
+    number = next(index for index, value in enumerate(item.outputs) if root(value) is result)
+    if isinstance(item, Launch):
+        return all((position, number) in item.kernel.inplace for position in positions)
+    name = item.operator.name
+    if name == "cond":
+        return 0 not in positions  # each branch takes care of its own targets
+    if name in CONTROL:
+        # As the carry that ends as this result, and nothing else: the loop then simply starts from it.
+        return positions == [item.parameters["constants"] + number] and (
+            name == "while_loop" or number < item.parameters["carries"]
+        )
+    return False
+
+
+def buffers_of(step: Step) -> Iterable[tuple[Place, bool]]:
+    """The places a step touches, with whether it writes them."""
+    if isinstance(step, (Work, CallOut)):
+        yield from ((place, False) for place in step.inputs)
+        yield from ((place, True) for place in step.outputs)
+    elif isinstance(step, Copy):
+        yield step.source, False
+        yield step.destination, True
+    elif isinstance(step, JumpIfFalse):
+        yield step.predicate, False
