@@ -49,6 +49,7 @@ from epochal.keras.metrics.regression import (
     SparseCategoricalCrossentropy,
     SquaredHinge,
 )
+from epochal.keras.naming import to_snake_case
 from epochal.keras.saving.registry import registered_object
 from epochal.keras.saving.serialization import deserialize_keras_object, serialize_keras_object
 from epochal.learn.losses import (
@@ -143,10 +144,10 @@ FUNCTIONS: tuple[Callable[..., Any], ...] = (
 )
 METRICS: dict[str, Any] = {
     **{entry.__name__: entry for entry in (*FUNCTIONS, *CLASSES)},
+    # Names such as "precision" or "mean_squared_error" mean the classes.
+    **{to_snake_case(entry.__name__): entry for entry in CLASSES},
     "bce": BinaryCrossentropy,
     "BCE": BinaryCrossentropy,
-    "kld": kl_divergence,
-    "KLD": kl_divergence,
     "mse": MeanSquaredError,
     "MSE": MeanSquaredError,
     "mae": MeanAbsoluteError,
@@ -155,11 +156,6 @@ METRICS: dict[str, Any] = {
     "MAPE": MeanAbsolutePercentageError,
     "msle": MeanSquaredLogarithmicError,
     "MSLE": MeanSquaredLogarithmicError,
-    "rmse": RootMeanSquaredError,
-    "RMSE": RootMeanSquaredError,
-    "cosine_similarity": CosineSimilarity,
-    "log_cosh": LogCoshError,
-    "logcosh": LogCoshError,
 }
 
 
