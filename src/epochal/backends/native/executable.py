@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import weakref
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -25,6 +25,9 @@ from epochal.ir import Array, Program, TensorType
 
 SMALL_NANOSECONDS = 20_000.0
 """A program below this runs on the caller alone."""
+
+_Result: TypeAlias = tuple[Place, int, TensorType]
+"""Where a result lies, where its buffer starts in the arena, and its type."""
 
 _IDLE_WORKSPACES = 2
 _CONTEXT_WORDS = driver.CONTEXT_MAILBOXES
@@ -87,10 +90,10 @@ class NativeExecutable:
                 arguments = [np.asarray(value, order="C") for value in arguments]
                 break
         workspace = self._take(self.threads(num_threads))
-        workspace.point(arguments, state)
+        workspace.point(self, arguments, state)
         workspace.run(1)
         results = workspace.results()
-        self._give_back(workspace)
+        self.give_back(workspace)
         return results
 
     def bind(
@@ -105,7 +108,7 @@ class NativeExecutable:
         for name, value in zip(self.program.arguments, arguments, strict=True):
             _require_contiguous("argument", name, value)
         workspace = self._take(self.threads(num_threads))
-        workspace.point(arguments, state)
+        workspace.point(self, arguments, state)
         return NativeBinding(self, workspace, arguments, state)
 
     def threads(self, requested: int | None) -> int:
@@ -129,7 +132,9 @@ class NativeExecutable:
             return Workspace(self, threads)
         return workspace if workspace.threads == threads else Workspace(self, threads)
 
-    def _give_back(self, workspace: Workspace) -> None:
+    def give_back(self, workspace: Workspace) -> None:
+        """Keeps a workspace that no call uses for the next one."""
+        workspace.release()
         if len(self._idle) < _IDLE_WORKSPACES:
             self._idle.append(workspace)
 
@@ -164,8 +169,7 @@ class NativeBinding:
     def __del__(self) -> None:
         workspace = getattr(self, "_workspace", None)
         if workspace is not None:
-            workspace.release()
-            self._executable._give_back(workspace)
+            self._executable.give_back(workspace)
 
 
 class Workspace:
@@ -184,8 +188,8 @@ class Workspace:
         self._runtime = executable._runtime
         self._pool = workers.pool()
         self._launch = self._runtime.launch
-        self._check_state = executable.check_state
-        self._types = executable._results
+        self._results = executable._results
+        self._has_foreign = any(place.buffer.kind in ("argument", "state") for place, _, _ in self._results)
         self._arena = workers.aligned(max(64, executable.arena_bytes), np.uint8)
         slots_start = -(-(driver.FRAME_COUNTERS + table.counters) // 8) * 8
         frame_words = slots_start + -(-len(table.bases) // 8) * 8 + 8
@@ -200,7 +204,6 @@ class Workspace:
         self._first_state = BASE_FIRST + len(executable._arguments)
         self._addresses = [0] * (len(self._bases) - BASE_FIRST)
         self._seen: list[Any] = [_nothing] * states
-        self._given: tuple[Sequence[Array], Sequence[Array]] = ((), ())
         self._context = workers.aligned(_CONTEXT_WORDS + threads, np.int64)
         self._context[:] = 0
         self._context[:9] = (
@@ -218,7 +221,7 @@ class Workspace:
         self._team: list[workers.Worker] = []
         self._stale = True
 
-    def point(self, arguments: Sequence[Array], state: Sequence[Array]) -> None:
+    def point(self, executable: NativeExecutable, arguments: Sequence[Array], state: Sequence[Array]) -> None:
         """Aims all pointers at these arrays; states are checked unless they are the ones of the last time."""
         addresses = self._addresses
         changed = self._stale
@@ -231,18 +234,17 @@ class Workspace:
         seen = self._seen
         for index, value in enumerate(state):
             if seen[index]() is not value:
-                self._check_state(index, state, arguments)
+                executable.check_state(index, state, arguments)
                 seen[index] = weakref.ref(value)
                 address = _address(value)
                 if addresses[first + index] != address:
                     addresses[first + index] = address
                     changed = True
-        self._given = (arguments, state)
         if changed:
             self._bases[BASE_FIRST:] = addresses
             self._aim()
-        if changed or not self.views:
-            self.views = [self._view(place, base, type_) for place, base, type_ in self._types]
+        if self._has_foreign or not self.views:
+            self.views = [self._view(result, arguments, state) for result in self._results]
 
     def run(self, count: int) -> None:
         """Runs the table; the workers are at rest when it returns."""
@@ -272,7 +274,8 @@ class Workspace:
 
     def release(self) -> None:
         """Lets go of the caller's arrays."""
-        self._given = ((), ())
+        if self._has_foreign:
+            self.views = []
 
     def _aim(self) -> None:
         np.add(self._bases[self._table.bases], self._table.offsets, out=self._slots)
@@ -304,19 +307,18 @@ class Workspace:
             _array_at(int(pointers[slot]), value.type)[...] = result
             slot += 1
 
-    def _view(self, place: Place, base: int, type_: TensorType) -> Array:
+    def _view(self, result: _Result, arguments: Sequence[Array], state: Sequence[Array]) -> Array:
         """A result where it lies."""
+        place, base, type_ = result
         buffer = place.buffer
-        shape, dtype = type_.shape, type_.dtype.numpy
         if buffer.kind == "arena":
-            start = base + place.offset
-            view: Array = np.ndarray(shape, dtype, buffer=self._arena.data, offset=start)  # type: ignore[arg-type]
-            return view
+            return _array_in(self._arena.data, base + place.offset, type_)
         if buffer.kind == "constant":
             assert buffer.value is not None
-            return buffer.value.reshape(shape)  # type: ignore[arg-type]
-        given = self._given[buffer.kind == "state"][buffer.index]
-        return given.reshape(shape)  # type: ignore[arg-type]
+            given = buffer.value
+        else:
+            given = (state if buffer.kind == "state" else arguments)[buffer.index]
+        return given.reshape(type_.shape)  # type: ignore[arg-type]
 
 
 class _Check:
@@ -338,10 +340,13 @@ class _Check:
         )
 
 
-def _array_at(address: int, type_: TensorType) -> Array:
-    memory = (ctypes.c_char * max(1, type_.bytes)).from_address(address)
-    array: Array = np.ndarray(type_.shape, type_.dtype.numpy, buffer=memory)  # type: ignore[arg-type]
+def _array_in(memory: Any, offset: int, type_: TensorType) -> Array:
+    array: Array = np.ndarray(type_.shape, type_.dtype.numpy, buffer=memory, offset=offset)  # type: ignore[arg-type]
     return array
+
+
+def _array_at(address: int, type_: TensorType) -> Array:
+    return _array_in((ctypes.c_char * max(1, type_.bytes)).from_address(address), 0, type_)
 
 
 def _require_contiguous(what: str, name: str, value: Array) -> None:
