@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+from epochal.passes.algebra import Algebra
 from epochal.passes.decompose import Decompose
+from epochal.passes.eliminate_common_subexpressions import EliminateCommonSubexpressions
+from epochal.passes.eliminate_dead_code import EliminateDeadCode
+from epochal.passes.fold_constants import FoldConstants
+from epochal.passes.merge_scans import MergeScans
+from epochal.passes.movement import Movement
 from epochal.passes.pipeline import Pass
+from epochal.passes.stabilize import Stabilize
+
+SIMPLIFY: tuple[Pass, ...] = (Movement(), FoldConstants(), Algebra(), EliminateCommonSubexpressions())
 
 
 def for_engine(lowered: frozenset[str]) -> tuple[Pass, ...]:
     """What every program goes through on its way to an engine that takes the composites `lowered` as they are."""
-    return (Decompose(lowered),)
+    return (
+        Stabilize(),
+        *SIMPLIFY,
+        MergeScans(),
+        EliminateDeadCode(),
+        Decompose(lowered),
+        *SIMPLIFY,
+    )
