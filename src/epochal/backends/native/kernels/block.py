@@ -9,7 +9,7 @@ al., "High-Performance Deep Learning via a Single Building Block"). All offsets 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from epochal.backends.native.emit import ARITHMETIC_KIND, Register, Writer
@@ -123,6 +123,58 @@ def _products(writer: Writer, block: Block, a: Register, b: Register, tile: Tile
     return result
 
 
+UNROLL_DEPTH, UNROLL_PRODUCTS = 32, 256
+"""A reduction of at most so many steps, and multiply-adds in all, is written without its loops."""
+
+
+def unrolled(block: Block) -> Block:
+    """The block without its inner loops, or any loops, if there is little in them."""
+    block = replace(block, outer=joined(block.outer), inner=joined(block.inner))
+    inner = _unrolled_terms(block, block.inner, inside=True)
+    if inner is None:
+        return block
+    block = replace(block, terms=inner, inner=())
+    outer = _unrolled_terms(block, block.outer, inside=False)
+    return block if outer is None else replace(block, terms=outer, outer=())
+
+
+def _unrolled_terms(block: Block, steps: Sequence[Step], inside: bool) -> tuple[Term, ...] | None:
+    """The terms with `steps` multiplied out, inside of them or around; ``None`` if they are too many."""
+    offsets = [(0, 0)]
+    for step in steps:
+        if not isinstance(step.count, int) or step.count * len(offsets) > UNROLL_DEPTH:
+            return None
+        offsets = [(a + index * step.a, b + index * step.b) for a, b in offsets for index in range(step.count)]
+    rows = sum(len(block.rows if term.rows is None else term.rows) for term in block.terms)
+    if len(offsets) > 1 and len(offsets) * rows * len(block.widths) > UNROLL_PRODUCTS:
+        return None
+    pairs = (
+        [(term, offset) for term in block.terms for offset in offsets]
+        if inside
+        else [(term, offset) for offset in offsets for term in block.terms]
+    )
+    return tuple(Term(term.a + a, term.b + b, term.rows) for term, (a, b) in pairs)
+
+
+def joined(steps: Sequence[Step]) -> tuple[Step, ...]:
+    """The loops, outermost first, without those that run once; two become one where memory allows."""
+    result: list[Step] = []
+    for step in steps:
+        last = result[-1] if result else None
+        if step.count == 1:
+            continue
+        if (
+            last is not None
+            and isinstance(last.count, int)
+            and isinstance(step.count, int)
+            and (last.a, last.b) == (step.a * step.count, step.b * step.count)
+        ):
+            result[-1] = Step(last.count * step.count, step.a, step.b)
+        else:
+            result.append(step)
+    return tuple(result)
+
+
 def multiply_add(writer: Writer, a: Register, b: Register, c: Register) -> Register:
     """``a * b + c``; fused where the processor can."""
     if a.kind in ("float", "double"):
@@ -161,8 +213,10 @@ __all__ = [
     "Term",
     "Tile",
     "accumulate",
+    "joined",
     "load_columns",
     "most_rows",
     "multiply_add",
     "split_evenly",
+    "unrolled",
 ]

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from epochal.backends.native.elementwise import emit_elementwise
 from epochal.backends.native.emit import ARITHMETIC_KIND, Register, Writer
 from epochal.backends.native.kernels.block import Tile
 from epochal.backends.native.kernels.epilogue import Epilogue, View, dense_strides, nothing, static_shape, views
 from epochal.errors import NotSupportedError
 from epochal.ir import Value
-
-try:
-    from epochal.backends.native.elementwise import emit_elementwise
-except ImportError:
-    emit_elementwise = None
 
 
 class Finish:
@@ -26,8 +22,7 @@ class Finish:
         outputs: Values it writes.
     """
 
-    def __init__(self, result: Value, epilogue: Epilogue | None, shape: tuple[int, ...] | None = None) -> None:
-        """`shape` is the result's shape with its axes regrouped; only without views."""
+    def __init__(self, result: Value, epilogue: Epilogue | None) -> None:
         epilogue = nothing(result) if epilogue is None else epilogue
         found = views(epilogue, static_shape(result))
         if found is None:
@@ -144,7 +139,10 @@ class Finish:
         for node in self.epilogue.nodes:
             if node.outputs[0] not in self.found:
                 operands = [environment[value] for value in node.inputs]
-                environment[node.outputs[0]] = emit_elementwise(writer, node, operands)
+                types = [value.dtype for value in (*node.inputs, *node.outputs)]
+                environment[node.outputs[0]] = emit_elementwise(
+                    writer, node.operator.name, operands, node.parameters, types, lanes
+                )
 
 
 __all__ = ["Finish"]

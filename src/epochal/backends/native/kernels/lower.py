@@ -3,8 +3,21 @@
 from __future__ import annotations
 
 from epochal.backends.native.kernel import Launch
-from epochal.backends.native.kernels.epilogue import Epilogue
+from epochal.backends.native.kernels.axes import Axis
+from epochal.backends.native.kernels.convolution import Sweep, sweep_launch
+from epochal.backends.native.kernels.epilogue import Epilogue, dense_strides
+from epochal.backends.native.kernels.finish import Finish
+from epochal.backends.native.kernels.geometry import Geometry, geometry_of
+from epochal.backends.native.kernels.problem import arrange
+from epochal.backends.native.kernels.product import lower_product, product_launch
+from epochal.backends.native.kernels.swap import swap_launch
 from epochal.ir import Node
+
+FUSES = frozenset({"dot_general", "conv", "conv_data_gradient", "conv_weight_gradient"})
+"""Operators whose kernels take an epilogue."""
+
+LOWERS = FUSES | {"max_pool", "max_pool_gradient", "max_pool_select", "avg_pool", "avg_pool_gradient"}
+"""Operators that have kernels here."""
 
 
 def lower(node: Node, epilogue: Epilogue | None = None) -> tuple[Launch, ...] | None:
@@ -16,13 +29,66 @@ def lower(node: Node, epilogue: Epilogue | None = None) -> tuple[Launch, ...] | 
     Returns:
         ``None`` if there is no kernel for the node and its element type: it is left to the operator's reference.
     """
-    raise NotImplementedError
+    name = node.operator.name
+    if name == "dot_general":
+        return None if node.inputs[0].dtype.is_bool else lower_product(node, epilogue)
+    if name == "conv":
+        geometry = geometry_of(node)
+        return None if geometry is None else _convolution(node, geometry, epilogue)
+    if name == "conv_data_gradient":
+        geometry = geometry_of(node)
+        return None if geometry is None else _data_gradient(node, geometry, epilogue)
+    return None
 
 
-FUSES = frozenset({"dot_general", "conv", "conv_data_gradient", "conv_weight_gradient"})
-"""Operators whose kernels take an epilogue."""
+def _convolution(node: Node, geometry: Geometry, epilogue: Epilogue | None) -> tuple[Launch, ...]:
+    finish = Finish(node.outputs[0], epilogue)
+    x, y, window = geometry.x, geometry.y, geometry.window
+    single = geometry.y[:2] == (1, 1) and not geometry.padded
+    if geometry.groups == 1 and (geometry.pointwise or single):
+        return (_as_product(node, geometry, finish),)
+    kernel = dense_strides((window[0], window[1], geometry.inputs, y[2]))
+    sweep = Sweep(
+        geometry.dtype, geometry.images, geometry.groups, geometry.inputs, geometry.outputs,
+        (x[0] * x[1] * x[2], x[1] * x[2], x[2], geometry.inputs),
+        (window[1] * geometry.inputs * y[2], geometry.inputs * y[2], y[2], geometry.outputs),
+        tuple(geometry.forward(0)), tuple(geometry.forward(1)), geometry.work,
+    )  # fmt: skip
+    del kernel
+    return (sweep_launch(sweep, finish, *node.inputs),)
 
-LOWERS = FUSES | {"max_pool", "max_pool_gradient", "max_pool_select", "avg_pool", "avg_pool_gradient"}
-"""Operators that have kernels here."""
+
+def _as_product(node: Node, geometry: Geometry, finish: Finish) -> Launch:
+    """A convolution in which each pixel of the result is one row of a matrix product."""
+    x, y, window = geometry.x, geometry.y, geometry.window
+    places = [steps if len(steps) == 4 else (steps[0], 0, *steps[1:]) for steps in finish.strides]
+    rows = [
+        Axis(size, (step, 0, *(place[axis] for place in places)))
+        for axis, (size, step) in enumerate(
+            ((geometry.images, x[0] * x[1] * x[2]), (y[0], x[1] * x[2]), (y[1], x[2]))
+        )
+    ]
+    columns = [Axis(y[2], (0, 1, *(place[3] for place in places)))]
+    summed = [
+        Axis(window[0], (geometry.dilations[0] * x[1] * x[2], window[1] * x[2] * y[2])),
+        Axis(window[1], (geometry.dilations[1] * x[2], x[2] * y[2])),
+        Axis(x[2], (1, y[2])),
+    ]
+    return product_launch(arrange(geometry.dtype, [], rows, columns, summed, len(places)), finish, node)
+
+
+def _data_gradient(node: Node, geometry: Geometry, epilogue: Epilogue | None) -> tuple[Launch, ...]:
+    finish = Finish(node.outputs[0], epilogue)
+    y, window = geometry.y, geometry.window
+    swapped = swap_launch(node.inputs[1], geometry.taps, geometry.inputs, y[2])
+    sweep = Sweep(
+        geometry.dtype, geometry.images, geometry.groups, geometry.outputs, geometry.inputs,
+        (y[0] * y[1] * y[2], y[1] * y[2], y[2], geometry.outputs),
+        (window[1] * geometry.inputs * y[2], geometry.inputs * y[2], geometry.inputs,
+         geometry.outputs * geometry.inputs),
+        tuple(geometry.backward(0)), tuple(geometry.backward(1)), geometry.work,
+    )  # fmt: skip
+    return (swapped, sweep_launch(sweep, finish, node.inputs[0], swapped.outputs[0]))
+
 
 __all__ = ["FUSES", "LOWERS", "lower"]

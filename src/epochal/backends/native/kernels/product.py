@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from epochal.backends.native.emit import ARITHMETIC_KIND, Register, Writer, vector_lanes
+from epochal.backends.native.emit import ARITHMETIC_KIND, Register, Writer
 from epochal.backends.native.kernel import Kernel, Launch, Target
 from epochal.backends.native.kernels.axes import advance, decode, share
-from epochal.backends.native.kernels.block import Block, Step, Term, accumulate, most_rows, split_evenly
+from epochal.backends.native.kernels.block import Block, Step, accumulate, most_rows, split_evenly, unrolled
 from epochal.backends.native.kernels.epilogue import Epilogue
 from epochal.backends.native.kernels.finish import Finish
 from epochal.backends.native.kernels.inner import InnerProduct, suits_inner
 from epochal.backends.native.kernels.problem import Problem, problem_of
 from epochal.backends.native.kernels.transpose import pack_panel
+from epochal.backends.native.kernels.work import PIECES, RATES, Panels, digest, lanes_of, over, panels_of
 from epochal.ir import Node
-
-PIECES = 16
-"""Pieces that a large product is cut into, at least: enough to keep several threads evenly busy."""
-
-UNROLL_DEPTH, UNROLL_PRODUCTS = 16, 240
-"""A reduction of at most so many steps, and multiply-adds in all, is written without a loop."""
-
-RATES = {"float": 110.0, "double": 55.0, "i32": 25.0, "i64": 10.0}
-"""Operations a nanosecond on one core, for estimates of cost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,41 +46,6 @@ def grid_of(problem: Problem) -> Grid:
     groups = max(1, min(groups, most))
     chunks = -(-PIECES // (problem.batch * groups))
     return Grid(groups, max(1, min(chunks, rows // 8, most // groups)))
-
-
-@dataclass(frozen=True, slots=True)
-class Panels:
-    """Panels of columns that are worked on alike: the panels [first, end), each of `widths` lanes in use."""
-
-    first: int
-    end: int
-    widths: tuple[int, ...]
-
-
-def panels_of(target: Target, rows: int, columns: int, lanes: int) -> list[Panels]:
-    """Columns cut into panels of vectors: full panels, then at most one that differs."""
-    vectors = -(-columns // lanes)
-    many = 2 if rows > 3 else 4 if rows > 1 else 8
-    if target.registers < 32 and many > 2:
-        many = 4 if rows == 1 else 3
-    full, rest = divmod(vectors, many)
-    if many == 2 and rest and full and target.registers >= 32:
-        full, rest = full - 1, 3
-    if not rest and columns % lanes:
-        full, rest = full - 1, many
-    panels = [Panels(0, full, (lanes,) * many)] if full else []
-    if rest:
-        last = columns - (vectors - 1) * lanes
-        panels.append(Panels(full, full + 1, (lanes,) * (rest - 1) + (last,)))
-    return panels
-
-
-def lanes_of(target: Target, kind: str, columns: int) -> int:
-    """Lanes of a vector: as wide as the processor's, or as the columns."""
-    lanes = vector_lanes(target, kind)
-    while lanes > 1 and lanes // 2 >= columns:
-        lanes //= 2
-    return lanes
 
 
 class Product:
@@ -199,53 +155,6 @@ class Product:
         )
 
 
-def unrolled(block: Block) -> Block:
-    """The block without its loops, if there is little in them."""
-    depth = 1
-    for step in block.outer:
-        if not isinstance(step.count, int):
-            return block
-        depth *= step.count
-    if depth > UNROLL_DEPTH or depth * len(block.rows) * len(block.widths) > UNROLL_PRODUCTS:
-        return block
-    terms = [Term()]
-    for step in block.outer:
-        assert isinstance(step.count, int)
-        terms = [
-            Term(term.a + index * step.a, term.b + index * step.b) for term in terms for index in range(step.count)
-        ]
-    return replace(block, outer=(), terms=tuple(terms))
-
-
-def over(
-    writer: Writer,
-    bounds: tuple[Register, Register],
-    first: int,
-    end: int,
-    body: Callable[[Register], None],
-) -> None:
-    """`body` for the numbers of ``[bounds)`` that are in ``[first, end)``."""
-    low, high = writer.constant(first, "i64"), writer.constant(end, "i64")
-    begin, limit = bounds
-    if begin.name == "0" and limit.name.isdigit() and end <= int(limit.name):
-        if end - first == 1:
-            body(low)
-        elif end > first:
-            with writer.loop(first, end) as loop:
-                body(loop.index)
-        return
-    if first > 0:
-        begin = writer.intrinsic("llvm.smax", begin, low)
-    limit = writer.intrinsic("llvm.smin", limit, high)
-    with writer.loop(begin, limit) as loop:
-        body(loop.index)
-
-
-def digest(*parts: object) -> str:
-    """A key for a kernel."""
-    return hashlib.blake2b("\n".join(map(str, parts)).encode(), digest_size=20).hexdigest()
-
-
 def lower_product(node: Node, epilogue: Epilogue | None = None) -> tuple[Launch, ...]:
     """The launch of a ``dot_general``."""
     finish = Finish(node.outputs[0], epilogue)
@@ -271,4 +180,4 @@ def product_launch(problem: Problem, finish: Finish, node: Node) -> Launch:
     return Launch(kernel, (*node.inputs, *finish.inputs), finish.outputs)
 
 
-__all__ = ["Product", "digest", "lower_product", "product_launch"]
+__all__ = ["Product", "lower_product", "product_launch"]

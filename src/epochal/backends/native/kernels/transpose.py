@@ -40,6 +40,7 @@ def pack_panel(
     reduction: Sequence[tuple[int, int]],
     source: Register,
     target: Register,
+    pitch: int | None = None,
 ) -> None:
     """Copies columns so that each step of the reduction finds them side by side.
 
@@ -52,8 +53,10 @@ def pack_panel(
         reduction: Size and step in the source of each loop of the reduction, outermost first.
         source: Pointer to the first column at the first step.
         target: Pointer to ``[steps][vectors * lanes]``.
+        pitch: Elements from one step to the next in the target, if it is not a panel of its own; nothing is then
+            written beyond the columns.
     """
-    panel = len(widths) * lanes
+    panel = len(widths) * lanes if pitch is None else pitch
     if not reduction:
         reduction = [(1, 1)]
     if len(reduction) > 1:
@@ -63,13 +66,13 @@ def pack_panel(
             inside *= count
         with writer.loop(0, size) as loop:
             here, there = loop.carry(source), loop.carry(target)
-            pack_panel(writer, dtype, lanes, widths, column_step, reduction[1:], here, there)
+            pack_panel(writer, dtype, lanes, widths, column_step, reduction[1:], here, there, pitch)
             loop.set(here, writer.offset(here, dtype, step))
             loop.set(there, writer.offset(there, dtype, inside * panel))
         return
     size, step = reduction[0]
     if step == 1 and lanes > 1 and size > 1:
-        _pack_squares(writer, dtype, lanes, widths, column_step, size, source, target)
+        _pack_squares(writer, dtype, lanes, widths, column_step, size, source, target, pitch)
         return
     with writer.loop(0, size) as loop:
         here, there = loop.carry(source), loop.carry(target)
@@ -89,9 +92,10 @@ def _pack_squares(
     size: int,
     source: Register,
     target: Register,
+    pitch: int | None,
 ) -> None:
     """`pack_panel` where the reduction is contiguous: square after square through registers."""
-    panel = len(widths) * lanes
+    panel = len(widths) * lanes if pitch is None else pitch
 
     def square(here: Register, there: Register, count: int) -> None:
         for index, width in enumerate(widths):
@@ -101,7 +105,8 @@ def _pack_squares(
                 rows.append(load_columns(writer, writer.offset(here, dtype, at), dtype, lanes, count))
             rows += [writer.splat(writer.constant(0, rows[0].kind), lanes)] * (lanes - width)
             for line, vector in enumerate(transpose(writer, rows)[:count]):
-                writer.store(writer.offset(there, dtype, line * panel + index * lanes), vector, dtype)
+                mask = None if width == lanes or pitch is None else writer.tail_mask(width, lanes)
+                writer.store(writer.offset(there, dtype, line * panel + index * lanes), vector, dtype, mask)
 
     if size >= lanes:
         with writer.loop(0, size // lanes) as loop:
