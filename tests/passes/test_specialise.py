@@ -163,3 +163,22 @@ def test_gradients_of_gradients_through_requests() -> None:
     data = np.array([1, 2, 3], np.float32)
     np.testing.assert_allclose(interpret(graph, [data])[0], 3 * data**2, rtol=1e-6)
     np.testing.assert_allclose(interpret(graph, [data])[1], 6 * data, rtol=1e-6)
+
+
+def test_gradients_are_those_of_stable_formulas() -> None:
+    x = placeholder("x", 3)
+    loss = BUILD.neg(BUILD.log(BUILD.softmax(x, axis=0)))
+    gradient = BUILD.gradient_request(loss, x, ys=1, xs=1, given=(False,))
+    graph = specialise(Graph([x], [loss, gradient]), [f32(3)])
+    found = interpret(graph, [np.array([0, 1000, 0], np.float32)])
+    np.testing.assert_array_equal(found[0], [1000, 0, 1000])
+    np.testing.assert_array_equal(found[1], [-1, 2, -1])
+
+
+def test_what_one_differentiates_by_is_not_rewritten_away() -> None:
+    x = placeholder("x", 3)
+    probabilities = BUILD.softmax(x, axis=0)
+    loss = BUILD.log(probabilities)
+    gradient = BUILD.gradient_request(loss, probabilities, ys=1, xs=1, given=(False,))
+    graph = specialise(Graph([x], [gradient]), [f32(3)])
+    np.testing.assert_allclose(interpret(graph, [np.zeros(3, np.float32)])[0], [3, 3, 3], rtol=1e-6)

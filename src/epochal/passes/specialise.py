@@ -6,7 +6,8 @@ Three things are settled in one walk over the nodes in the order of their creati
   inferred shape or in a parameter is bound to the size found; `shape_of` becomes a constant;
 - *state*: `variable_read` becomes the variable's value at that point and `variable_assign` changes what later reads
   see, so effects have the order of creation and the program is free of them;
-- *gradients*: `gradient_request` is expanded, on static shapes.
+- *gradients*: `gradient_request` is expanded, on static shapes. Nodes are built by the rules of `stabilize`, so that
+  gradients are those of stable formulas; what one differentiates with respect to is never looked through.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from epochal import dtypes
 from epochal.autodiff import gradients
 from epochal.errors import ArgumentError, DTypeError, NotSupportedError, ShapeError
 from epochal.ir import Builder, Graph, Node, Program, Symbol, TensorType, Value, make_input, origin
+from epochal.passes.stabilize import stable_builder
 from epochal.topi.control import graph_operand_types
 from epochal.topi.deferred import Handle
 from epochal.topi.interpret import interpret
@@ -127,15 +129,22 @@ class _Walk:
         states: The program input of each variable met so far.
         current: Each variable's value at this point of the walk.
         assigned: The variables that were assigned.
+        wanted: Values of the unspecialised graph that a gradient is asked for with respect to.
+        opaque: The static values that stand for them.
     """
 
     stateless: bool = False
-    build: Builder = BUILD
     values: dict[Value, Value] = field(default_factory=dict)
     sizes: dict[Symbol, tuple[int, str]] = field(default_factory=dict)
     states: dict[Handle, Value] = field(default_factory=dict)
     current: dict[Handle, Value] = field(default_factory=dict)
     assigned: set[Handle] = field(default_factory=set)
+    wanted: set[Value] = field(default_factory=set)
+    opaque: set[Value] = field(default_factory=set)
+    build: Builder = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.build = stable_builder(BUILD, self.opaque)
 
     def bind_inputs(self, inputs: Sequence[Value], types: Sequence[TensorType]) -> list[Value]:
         if len(inputs) != len(types):
@@ -155,13 +164,21 @@ class _Walk:
 
     def run(self, wanted: Sequence[Value]) -> None:
         """Computes the static values of `wanted`."""
-        for node in needed_nodes(wanted, self.values.__contains__):
+        nodes = needed_nodes(wanted, self.values.__contains__)
+        for node in nodes:
+            if node.operator.name == "gradient_request":
+                first = node.parameters["ys"]
+                self.wanted.update(node.inputs[first : first + node.parameters["xs"]])
+        self.opaque.update(self.values[value] for value in self.wanted if value in self.values)
+        for node in nodes:
             with origin(node.origin):
                 results = self._visit(node)
             for before, after in zip(node.outputs, results, strict=True):
                 # An input that was given is not computed, though a sibling result of its node may be.
                 if self.values.setdefault(before, after) is after and not before.type.is_static:
                     self._bind(before, after.type, f"a result of '{node.operator.name}'")
+                if before in self.wanted:
+                    self.opaque.add(self.values[before])
 
     def _bind(self, value: Value, type_: TensorType, where: str) -> None:
         for dimension, size in zip(value.shape, type_.shape, strict=True):
@@ -259,7 +276,7 @@ class _Walk:
         same = all(value.type == type_ for value, type_ in zip(graph.inputs, types, strict=True))
         if same and all(_is_settled(node) for node in graph.nodes()):
             return graph
-        inner = _Walk(stateless=True, build=self.build, sizes=dict(self.sizes))
+        inner = _Walk(stateless=True, sizes=dict(self.sizes))
         arguments = inner.bind_inputs(graph.inputs, types)
         inner.run(graph.outputs)
         return Graph(arguments, [inner.values[value] for value in graph.outputs])
