@@ -180,7 +180,7 @@ def full(build: Build, value: float, like: Value) -> Value:
 
 
 def values(shape: Sequence[int], low: float = -2.0, high: float = 2.0, seed: int = 0) -> Array:
-    """Float64 samples spread over [low, high): no two close to one another, to those of other seeds or to the middle."""
+    """Float64 samples spread over [low, high): none close to another, to those of other seeds or to the middle."""
     size = int(np.prod(shape, dtype=np.int64))
     steps = np.random.default_rng(seed + 7919 * size).permutation(size)
     offset = 0.35 + 0.13 * (seed % 4)

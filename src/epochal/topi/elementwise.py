@@ -53,15 +53,15 @@ def unary(
         return [gradient(build, cotangents[0], inputs[0], outputs[0])]
 
     def samples() -> Iterable[Sample]:
-        if takes in (FLOAT, NUMBER):
+        if takes in (FLOAT, NUMBER, ANY):
             yield Sample((values((2, 3), *domain),))
             yield Sample((values((), *domain),))
             yield Sample((values((5, 1, 7), *domain, seed=1),))
             yield Sample((np.zeros((0, 3)),))
             yield Sample((SPECIAL,), differentiable=())
-        if takes in (INTEGER, NUMBER):
+        if takes in (INTEGER, NUMBER, ANY):
             yield Sample((np.array([[-3, 0, 2], [7, -1, 100]], np.int32),))
-        if takes == BOOL:
+        if takes in (BOOL, ANY):
             yield Sample((np.array([[True, False]]),))
 
     return Operator(

@@ -84,23 +84,29 @@ def _split(shape: Iterable[Dimension]) -> tuple[int, list[Symbol]]:
     return known, unknown
 
 
-def _quotient(x: TensorType, target: Shape, shown: Shape) -> Dimension | None:
-    """What the elements of `x` leave for one more axis beside `target`; ``None``: not known yet.
-
-    Raises:
-        ShapeError: All is known and it does not divide.
-    """
+def _cancelled(x: TensorType, target: Shape) -> tuple[int, list[Symbol], int, list[Symbol]]:
+    """Known elements of `x` and of `target`, each with the unknown sizes that the other does not have too."""
     known, unknown = _split(x.shape)
-    others, wanted = _split(target)
+    room, wanted = _split(target)
     for symbol in tuple(wanted):
         if symbol in unknown:
             unknown.remove(symbol)
             wanted.remove(symbol)
+    return known, unknown, room, wanted
+
+
+def _quotient(x: TensorType, target: Shape, shown: Shape) -> Dimension:
+    """What the elements of `x` leave for one more axis beside `target`; a new unknown if that is not known yet.
+
+    Raises:
+        ShapeError: All is known and it does not divide.
+    """
+    known, unknown, room, wanted = _cancelled(x, target)
     if unknown or wanted:
-        return unknown[0] if len(unknown) == 1 and not wanted and known == others else None
-    if others == 0 or known % others:
-        raise ShapeError(f"reshape: {x} does not fit into {shown}: {known} elements are no multiple of {others}.")
-    return known // others
+        return unknown[0] if len(unknown) == 1 and not wanted and known == room else Symbol()
+    if room == 0 or known % room:
+        raise ShapeError(f"reshape: {x} does not fit into {shown}: {known} elements are no multiple of {room}.")
+    return known // room
 
 
 def _reshape_shape(x: TensorType, shape: Any) -> Shape:
@@ -109,17 +115,15 @@ def _reshape_shape(x: TensorType, shape: Any) -> Shape:
     free = [axis for axis, size in enumerate(entries) if not isinstance(size, Symbol) and size == -1]
     if len(free) > 1 or any(not isinstance(size, Symbol) and size < -1 for size in entries):
         raise ArgumentError(f"reshape: the shape must hold non-negative sizes and at most one -1. Received: {entries}")
-    if not free:
-        known, unknown = _split(x.shape)
-        others, wanted = _split(entries)
-        if not unknown and not wanted and known != others:
-            raise ShapeError(
-                f"reshape: {x} does not fit into {entries}: it has {known} elements, the shape has room for {others}."
-            )
-        return entries
-    rest = entries[: free[0]] + entries[free[0] + 1 :]
-    size = _quotient(x, rest, entries)
-    return (*entries[: free[0]], Symbol() if size is None else size, *entries[free[0] + 1 :])
+    if free:
+        before, after = entries[: free[0]], entries[free[0] + 1 :]
+        return (*before, _quotient(x, before + after, entries), *after)
+    known, unknown, room, wanted = _cancelled(x, entries)
+    if not unknown and not wanted and known != room:
+        raise ShapeError(
+            f"reshape: {x} does not fit into {entries}: it has {known} elements, the shape has room for {room}."
+        )
+    return entries
 
 
 def _resolve_reshape(types: Sequence[TensorType], parameters: Parameters) -> Parameters:
