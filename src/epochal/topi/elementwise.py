@@ -185,7 +185,8 @@ erfc = unary(
 )  # fmt: skip
 relu = unary(
     "relu", "max(x, 0); NaN stays; the gradient at 0 is 0.", _relu,
-    lambda build, g, x, y: build.select(build.greater(x, 0.0), g, full(build, 0.0, g)),
+    # By the result, so that an engine need not keep x.
+    lambda build, g, x, y: build.select(build.greater(y, 0.0), g, full(build, 0.0, g)),
 )  # fmt: skip
 is_finite = unary("is_finite", "Neither NaN nor infinite.", np.isfinite, None, result=dtypes.bool_)
 is_nan = unary("is_nan", "Not a number.", np.isnan, None, result=dtypes.bool_)
