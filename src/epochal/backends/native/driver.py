@@ -16,6 +16,10 @@ Memory layout (i64 words unless said otherwise)::
     mailbox   i32: 0 sequence, 1 sleepers, 2 quit, 16 done, 17 joiners; i64: 2 context, 3 thread
     system    0 mode (1 futex, 0 sleep)   1 address of syscall or of the sleep function
               2 number of futex   3 wait operation   4 wake operation   5 argument of the sleep function
+              6 address of the yield function   7 pauses between yields, a power of two, minus one
+
+Spinning threads yield now and then: two of them may have been put on one core, where the spinning one would keep the
+other from ever arriving.
 
 When all have arrived at a barrier, the last one copies the error flag beside it before it lets the others go, so
 that all take the same decision to stop.
@@ -67,9 +71,13 @@ out:
 
 define internal void @wait(ptr %word, i32 %old, ptr %sleepers, i64 %spin, ptr %system) {
 entry:
+  %yield.p = getelementptr i64, ptr %system, i64 6
+  %yield = load ptr, ptr %yield.p
+  %mask.p = getelementptr i64, ptr %system, i64 7
+  %mask = load i64, ptr %mask.p
   br label %spinning
 spinning:
-  %i = phi i64 [0, %entry], [%next, %pausing]
+  %i = phi i64 [0, %entry], [%next, %on], [%next, %yielding]
   %seen = load atomic i32, ptr %word acquire, align 4
   %changed = icmp ne i32 %seen, %old
   br i1 %changed, label %out, label %pausing
@@ -77,7 +85,14 @@ pausing:
   PAUSE
   %next = add i64 %i, 1
   %more = icmp ult i64 %next, %spin
-  br i1 %more, label %spinning, label %falling_asleep
+  br i1 %more, label %on, label %falling_asleep
+on:
+  %low = and i64 %next, %mask
+  %due = icmp eq i64 %low, 0
+  br i1 %due, label %yielding, label %spinning
+yielding:
+  %none = call i32 %yield()
+  br label %spinning
 falling_asleep:
   %before = atomicrmw add ptr %sleepers, i32 1 seq_cst
   %mode = load i64, ptr %system

@@ -214,8 +214,8 @@ class Workspace:
             self._scratch.ctypes.data,
             scratch,
             threads,
-            self._runtime.barrier_pauses(threads),
-            self._runtime.system,
+            self._runtime.barrier_pauses(),
+            self._runtime.system(threads),
         )
         self._address = self._context.ctypes.data
         self._team: list[workers.Worker] = []

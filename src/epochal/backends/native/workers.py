@@ -28,12 +28,15 @@ from epochal.backends.native.engine import Code
 from epochal.ir import Array
 
 BARRIER_SPIN_US: Final = 40.0
-"""How long a thread spins at a barrier before it sleeps, where each thread can have a core to itself."""
+"""How long a thread spins at a barrier before it sleeps."""
 
-CROWDED_SPIN_US: Final = 0.5
-"""The same with more threads than cores, where spinning only keeps the awaited thread from running."""
+IDLE_SPIN_US: Final = 80.0
 
-IDLE_SPIN_US: Final = 40.0
+YIELD_US: Final = 3.0
+"""How often a spinning thread lets others run."""
+
+CROWDED_YIELD_US: Final = 0.3
+"""The same with more threads than cores, where spinning may keep the awaited thread from running."""
 
 _MAILBOX_WORDS: Final = 16
 _FUTEX_NUMBERS: Final = {"x86_64": 202, "aarch64": 98, "riscv64": 98, "ppc64le": 221, "s390x": 238}
@@ -55,7 +58,6 @@ class Runtime:
 
     Attributes:
         launch: ``launch(context address, count) -> status``; see `driver.text`.
-        system: Address of the table of system functions.
     """
 
     def __init__(self) -> None:
@@ -69,19 +71,21 @@ class Runtime:
         self.dismiss: Callable[[int, int], None] = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(
             addresses["dismiss"]
         )
-        self._table, self._keep = _system_table()
-        self.system: int = self._table.ctypes.data
         self._pauses_per_us = _pauses_per_microsecond(addresses["spin"])
+        self._tables = [_system_table(int(duration * self._pauses_per_us)) for duration in (YIELD_US, CROWDED_YIELD_US)]
         self._cores = config.available_cores()
 
-    def barrier_pauses(self, threads: int) -> int:
+    def system(self, threads: int) -> int:
+        """Address of the table of system functions for so many threads."""
+        return int(self._tables[threads > self._cores][0].ctypes.data)
+
+    def barrier_pauses(self) -> int:
         """Pauses before a thread at a barrier sleeps."""
-        duration = BARRIER_SPIN_US if threads <= self._cores else CROWDED_SPIN_US
-        return max(1, int(duration * self._pauses_per_us))
+        return max(1, int(BARRIER_SPIN_US * self._pauses_per_us))
 
     def idle_pauses(self) -> int:
         """Pauses before an idle worker sleeps."""
-        return max(1, int((IDLE_SPIN_US if self._cores > 1 else CROWDED_SPIN_US) * self._pauses_per_us))
+        return max(1, int(IDLE_SPIN_US * self._pauses_per_us)) if self._cores > 1 else 1
 
 
 class Worker:
@@ -102,7 +106,7 @@ class Worker:
         self._thread.start()
 
     def leave(self, runtime: Runtime) -> None:
-        runtime.dismiss(self.address, runtime.system)
+        runtime.dismiss(self.address, runtime.system(1))
 
     def join(self, seconds: float) -> None:
         self._thread.join(seconds)
@@ -168,28 +172,33 @@ def _work(runtime: Runtime, mailbox: Array, address: int) -> None:
     if hasattr(signal, "pthread_sigmask"):
         # Signals are for the thread that runs Python: here they would only cut sleeps short.
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-    runtime.park(address, runtime.idle_pauses(), runtime.system)
+    runtime.park(address, runtime.idle_pauses(), runtime.system(1))
     del mailbox
 
 
-def _system_table() -> tuple[Array, Any]:
+def _system_table(yield_pauses: int) -> tuple[Array, Any]:
     """How to sleep and wake (see `driver`), and what must stay alive for it."""
     table = aligned(8, np.int64)
     table[:] = 0
     number = _FUTEX_NUMBERS.get(platform.machine())
     if sys.platform == "linux" and number is not None and sys.maxsize > 2**32:
         function: Any = ctypes.CDLL(None).syscall
+        give_way: Any = ctypes.CDLL(None).sched_yield
         settings = (1, number, _FUTEX_WAIT_PRIVATE, _FUTEX_WAKE_PRIVATE, 0)
     elif sys.platform == "win32":
         function = ctypes.windll.kernel32.Sleep
+        give_way = ctypes.windll.kernel32.SwitchToThread
         settings = (0, 0, 0, 0, 1)  # milliseconds
     else:
         function = ctypes.CDLL(None).usleep
+        give_way = ctypes.CDLL(None).sched_yield
         settings = (0, 0, 0, 0, 50)  # microseconds
     table[0] = settings[0]
     table[1] = ctypes.cast(function, ctypes.c_void_p).value
     table[2:6] = settings[1:]
-    return table, function
+    table[6] = ctypes.cast(give_way, ctypes.c_void_p).value
+    table[7] = (1 << max(1, yield_pauses).bit_length()) - 1
+    return table, (function, give_way)
 
 
 def _pauses_per_microsecond(address: int) -> float:
