@@ -15,6 +15,7 @@ from epochal.backends.native.kernels.axes import advance, decode, share
 from epochal.backends.native.kernels.block import Block, Step, Term, accumulate, most_rows, split_evenly, unrolled
 from epochal.backends.native.kernels.finish import Finish
 from epochal.backends.native.kernels.phase import Phase
+from epochal.backends.native.kernels.ranges import inside
 from epochal.backends.native.kernels.work import PIECES, RATES, Panels, digest, lanes_of, over, panels_of
 from epochal.dtypes import DType
 from epochal.ir import Value
@@ -164,20 +165,11 @@ class Convolution:
         bounds = share(writer, band, height.count, self.bands)
 
         def row(number: Register) -> None:
-            zero, one = writer.constant(0, "i64"), writer.constant(1, "i64")
             position = advance(writer, [writer.constant(height.base, "i64")], number, (height.stride,))[0]
+            tap: Register = writer.constant(0, "i64")
             count: Register | int = height.taps
-            tap = zero
             if not height.inside:
-                reach = writer.constant(height.reach, "i64")
-                before = writer.binary("sub", writer.constant(height.reach - 1, "i64"), position)
-                tap = writer.intrinsic("llvm.smax", zero, writer.binary("sdiv", before, reach))
-                after = writer.binary("sub", writer.constant(height.size - 1 + height.reach, "i64"), position)
-                limit = writer.intrinsic(
-                    "llvm.smin", writer.constant(height.taps, "i64"), writer.binary("sdiv", after, reach)
-                )
-                count = writer.binary("sub", writer.intrinsic("llvm.smax", limit, tap), tap)
-            del one
+                tap, count = inside(writer, position, height.reach, height.size, height.taps)
             here = self._at_row(writer, places, height, number, position, tap)
             outer = (Step(count, height.reach * self.sweep.source[1], height.skip * self.sweep.weights[0]),)
             for run in runs:

@@ -11,6 +11,7 @@ from epochal.backends.native.kernels.geometry import Geometry, geometry_of
 from epochal.backends.native.kernels.problem import arrange
 from epochal.backends.native.kernels.product import lower_product, product_launch
 from epochal.backends.native.kernels.swap import swap_launch
+from epochal.backends.native.kernels.weights import weight_gradient_launches
 from epochal.ir import Node
 
 FUSES = frozenset({"dot_general", "conv", "conv_data_gradient", "conv_weight_gradient"})
@@ -38,6 +39,10 @@ def lower(node: Node, epilogue: Epilogue | None = None) -> tuple[Launch, ...] | 
     if name == "conv_data_gradient":
         geometry = geometry_of(node)
         return None if geometry is None else _data_gradient(node, geometry, epilogue)
+    if name == "conv_weight_gradient":
+        geometry = geometry_of(node)
+        finish = Finish(node.outputs[0], epilogue)
+        return None if geometry is None else weight_gradient_launches(node, geometry, finish)
     return None
 
 
