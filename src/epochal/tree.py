@@ -6,6 +6,7 @@ so that two with the same keys have the same structure.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -30,12 +31,15 @@ class Branch:
     Hashable, and equal to the structure of anything nested the same way.
     """
 
-    __slots__ = ("children", "keys", "type")
+    __slots__ = ("children", "keys", "order", "type")
 
-    def __init__(self, type_: type, keys: tuple[Any, ...] | None, children: tuple[Structure, ...]) -> None:
+    def __init__(
+        self, type_: type, keys: tuple[Any, ...] | None, children: tuple[Structure, ...], order: tuple[Any, ...] = ()
+    ) -> None:
         self.type = type_
         self.keys = keys
         self.children = children
+        self.order = order  # of insertion; mappings that differ in it alone are nested the same way
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Branch) and (self.type, self.keys, self.children) == (
@@ -99,7 +103,7 @@ def _walk(value: Any, leaves: list[Any]) -> Structure:
         return Branch(type(value), None, tuple(_walk(item, leaves) for item in value))
     if isinstance(value, Mapping):
         keys = _keys(value)
-        return Branch(type(value), tuple(keys), tuple(_walk(value[key], leaves) for key in keys))
+        return Branch(type(value), tuple(keys), tuple(_walk(value[key], leaves) for key in keys), tuple(value))
     leaves.append(value)
     return LEAF
 
@@ -132,11 +136,17 @@ def _build(node: Structure, leaves: Iterator[Any]) -> Any:
     for child in node.children:  # not a generator: a StopIteration must get out
         children.append(_build(child, leaves))  # noqa: PERF401
     if node.keys is not None:
-        pairs = zip(node.keys, children, strict=True)
-        return node.type(pairs) if issubclass(node.type, dict) else dict(pairs)
+        found = dict(zip(node.keys, children, strict=True))
+        return _mapping(node.type, [(key, found[key]) for key in node.order])
     if hasattr(node.type, "_fields"):
         return node.type(*children)
     return node.type(children)
+
+
+def _mapping(type_: type, pairs: list[tuple[Any, Any]]) -> Any:
+    """A dictionary of the type if that is built from pairs, else a plain one (a `defaultdict` is not)."""
+    plain = issubclass(type_, dict) and type_.__init__ in (dict.__init__, OrderedDict.__init__)
+    return type_(pairs) if plain else dict(pairs)
 
 
 def pack_like(like: Any, leaves: Sequence[Any]) -> Any:

@@ -1,0 +1,246 @@
+"""The one point where operations on tensors are carried out: run at once, or built into the current graph."""
+
+from __future__ import annotations
+
+import operator as python
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from epochal import compile as compiling
+from epochal import config, dtypes
+from epochal.errors import ArgumentError, DTypeError, ShapeError
+from epochal.ir import Array, Graph, Operator, Program, TensorType, Value, broadcast_shapes, make_input, parameter_key
+from epochal.tensor import context as contexts
+from epochal.tensor.recording import TAPES
+from epochal.tensor.tensor import Tensor, eager
+from epochal.topi.inventory import BUILD, INVENTORY
+
+# Below this many elements in operands and result, the reference beats looking up and entering compiled code.
+HEAVY_ELEMENTS = 4096
+_CACHE_SIZE = 128
+
+
+def apply(operator: Operator | str, *operands: Any, **parameters: Any) -> Any:
+    """The result of an operator, or a tuple of its results.
+
+    Args:
+        operator: A row of the inventory, or its name.
+        operands: Tensors and variables; arrays and Python scalars take the element type of the first tensor.
+            Elementwise operands broadcast.
+        parameters: The operator's parameters.
+
+    Raises:
+        ShapeError, DTypeError, ArgumentError: From the operator's type rule.
+        ExecutionError: The operator failed on these numbers, such as an index outside its axis.
+    """
+    if operator.__class__ is str:
+        operator = INVENTORY[operator]
+    context = contexts.current()
+    arrays = [operand.data if operand.__class__ is Tensor else None for operand in operands]
+    peeked = False
+    if any(array is None for array in arrays):
+        operands, peeked = _prepare(operands, context is None and not TAPES.get())
+        arrays = [operand.data for operand in operands]
+        if any(array is None for array in arrays):
+            return _build(operator, operands, parameters)
+    if context is not None and context.symbolic_only:
+        return _build(operator, operands, parameters)
+    results, parameters = _run(operator, arrays, parameters)
+    if peeked:
+        results = [_own(result, arrays) for result in results]
+    outputs = tuple([eager(result) for result in results])
+    for tape in TAPES.get():
+        tape.record(operator, parameters, operands, outputs)
+    return outputs[0] if len(outputs) == 1 else outputs
+
+
+def to_tensor(value: Any, dtype: np.dtype[Any] | None = None) -> Tensor:
+    """`value` as a tensor: its own if it is one or stands for one, else a new one.
+
+    Args:
+        value: A tensor, something with `__epochal_tensor__` (a variable), an array, a Python scalar or nested lists
+            of scalars. Python floats become `config.floatx()`, Python integers int32 (int64 if they need it).
+        dtype: Element type of what is not a tensor yet.
+
+    Raises:
+        DTypeError, ShapeError: It is no rectangular array of numbers.
+    """
+    if isinstance(value, Tensor):
+        return value
+    read = getattr(value, "__epochal_tensor__", None)
+    if read is not None:
+        tensor: Tensor = read()
+        return tensor
+    return eager(_as_array(value, dtype))
+
+
+def _as_array(value: Any, dtype: np.dtype[Any] | None) -> Array:
+    try:
+        array = np.array(value, dtype, order="C")
+    except ValueError as error:
+        raise ShapeError(f"Expected a rectangular array of numbers. Received: {value!r} ({error})") from None
+    except TypeError as error:
+        raise DTypeError(f"Expected numbers. Received: {value!r} ({error})") from None
+    if array.dtype.kind in "OSUV" and array.dtype != dtypes.bfloat16.numpy:
+        raise DTypeError(f"Expected an array of numbers. Received: {value!r} of type {type(value).__name__}")
+    if dtype is None:
+        if array.dtype == np.float64 and not _from_numpy(value):
+            return array.astype(dtypes.get(config.floatx()).numpy)
+        if array.dtype == np.int64 and not _from_numpy(value):
+            small = array.astype(np.int32)
+            return small if (small == array).all() else array
+        return array.astype(dtypes.get(array.dtype).numpy, copy=False)
+    return array
+
+
+def _from_numpy(value: Any) -> bool:
+    while isinstance(value, (list, tuple)) and value:
+        value = value[0]
+    return isinstance(value, (np.ndarray, np.generic)) or hasattr(value, "__array__")
+
+
+def _prepare(operands: Sequence[Any], peek: bool) -> tuple[tuple[Tensor, ...], bool]:
+    """The operands as tensors. With `peek`, a variable's array is used where it lies instead of being copied."""
+    first = next((operand for operand in operands if hasattr(operand, "dtype")), None)
+    dtype = None if first is None else dtypes.get(first.dtype).numpy
+    peeked = False
+    prepared = []
+    for operand in operands:
+        if isinstance(operand, Tensor):
+            prepared.append(operand)
+        elif peek and isinstance(data := getattr(operand, "data", None), np.ndarray) and hasattr(operand, "trainable"):
+            prepared.append(Tensor(data))
+            peeked = True
+        elif hasattr(operand, "__epochal_tensor__"):
+            prepared.append(operand.__epochal_tensor__())
+        else:
+            prepared.append(to_tensor(operand, None if hasattr(operand, "dtype") else dtype))
+    if peeked and any(tensor.data is None for tensor in prepared):
+        return _prepare(operands, peek=False)
+    return tuple(prepared), peeked
+
+
+def _own(result: Array, arrays: Sequence[Array]) -> Array:
+    """`result`, copied if it may share memory with an operand."""
+    return result.copy() if result.base is not None or any(result is array for array in arrays) else result
+
+
+def _build(operator: Operator, operands: Sequence[Tensor], parameters: Mapping[str, Any]) -> Any:
+    context = contexts.effective()
+    values = [as_value(operand) for operand in operands]
+    results = BUILD.apply(operator, values, parameters)
+    context.record(results[0].node)
+    outputs = tuple([context.wrap(value) for value in results])
+    for tape in TAPES.get():
+        tape.record(operator, results[0].node.parameters, tuple(operands), outputs)
+    return outputs[0] if len(outputs) == 1 else outputs
+
+
+def as_value(operand: Any) -> Value:
+    """The graph's value for an operand; an eager tensor becomes a constant."""
+    tensor = to_tensor(operand)
+    if tensor.data is None:
+        assert tensor.value is not None
+        return tensor.value
+    return BUILD.constant(tensor.data)
+
+
+def _run(
+    operator: Operator, arrays: list[Array], parameters: Mapping[str, Any]
+) -> tuple[list[Array], Mapping[str, Any]]:
+    if "elementwise" in operator.traits and not parameters:
+        results = _run_elementwise(operator, arrays)
+    else:
+        types = [TensorType(dtypes.get(array.dtype), array.shape) for array in arrays]
+        if operator.resolve is not None:
+            parameters = operator.resolve(types, parameters)
+        if "elementwise" in operator.traits and len(types) > 1:
+            shape = broadcast_shapes(*(type_.shape for type_ in types))
+            types = [type_.with_shape(shape) for type_ in types]
+        inferred = operator.infer(*types, **parameters)
+        if "heavy" in operator.traits and _is_big(types, inferred):
+            return _run_compiled(operator, types, arrays, parameters), parameters
+        with np.errstate(all="ignore"):
+            results = operator.reference(*arrays, **parameters)
+    if results.__class__ is tuple:
+        return [np.asarray(result) for result in results], parameters
+    return [results if results.__class__ is np.ndarray else np.asarray(results)], parameters
+
+
+def _run_elementwise(operator: Operator, arrays: list[Array]) -> Any:
+    """The reference broadcasts by itself; types are inferred only where something does not fit, for the message."""
+    if len(arrays) < 2 or (len(arrays) == 2 and arrays[0].dtype == arrays[1].dtype):
+        try:
+            with np.errstate(all="ignore"):
+                if arrays[0].dtype.kind in _CHECKED.get(operator.name, _ANY):
+                    return operator.reference(*arrays)
+        except (ValueError, TypeError):
+            pass
+    types = [TensorType(dtypes.get(array.dtype), array.shape) for array in arrays]
+    shape = broadcast_shapes(*(type_.shape for type_ in types))
+    operator.infer(*(type_.with_shape(shape) for type_ in types))
+    with np.errstate(all="ignore"):
+        return operator.reference(*arrays)
+
+
+_ANY = ""
+# Element kinds (NumPy's letters; V is bfloat16) for which the commonest operators need no type rule.
+_CHECKED = {
+    **dict.fromkeys(("add", "sub", "mul", "maximum", "minimum", "neg", "abs", "square"), "fiV"),
+    **dict.fromkeys(("div", "exp", "log", "sqrt", "tanh", "sigmoid", "relu", "rsqrt", "pow"), "fV"),
+    **dict.fromkeys(("equal", "not_equal", "less", "less_equal", "greater", "greater_equal"), "fiuV"),
+}
+
+
+def _is_big(types: Sequence[TensorType], inferred: TensorType | tuple[TensorType, ...]) -> bool:
+    results = inferred if isinstance(inferred, tuple) else (inferred,)
+    return sum(type_.size for type_ in (*types, *results)) >= HEAVY_ELEMENTS
+
+
+_compiled: OrderedDict[Any, Any] = OrderedDict()
+_lock = Lock()
+
+
+def _run_compiled(
+    operator: Operator, types: Sequence[TensorType], arrays: Sequence[Array], parameters: Mapping[str, Any]
+) -> list[Array]:
+    """A heavy operator as a compiled program of its own, the last few of which are kept."""
+    if operator.name == "dot_general" and arrays[0].dtype.kind == "f" and arrays[0].itemsize > 2:
+        with np.errstate(all="ignore"):
+            return [operator.reference(*arrays, **parameters)]  # NumPy hands it to BLAS
+    key = (operator, tuple(types), parameter_key(tuple(sorted(parameters.items()))), config.backend())
+    with _lock:
+        executable = _compiled.get(key)
+        if executable is not None:
+            _compiled.move_to_end(key)
+    if executable is None:
+        inputs = [make_input(type_, f"operand_{index}") for index, type_ in enumerate(types)]
+        outputs = BUILD.apply(operator, inputs, parameters)
+        names = tuple(f"operand_{index}" for index in range(len(inputs)))
+        program = Program(Graph(inputs, outputs), names, tuple(f"result_{index}" for index in range(len(outputs))))
+        executable = compiling.compile_program(program)
+        with _lock:
+            _compiled[key] = executable
+            if len(_compiled) > _CACHE_SIZE:
+                _compiled.popitem(last=False)
+    results: list[Array] = executable([np.asarray(array, order="C") for array in arrays])
+    return results
+
+
+def axis_of(axis: Any, rank: int, name: str = "axis") -> int:
+    """`axis` counted from the front.
+
+    Raises:
+        ArgumentError: It is no integer, or outside [-rank, rank).
+    """
+    try:
+        number = python.index(axis)
+    except TypeError:
+        raise ArgumentError(f"{name} must be an integer. Received: {axis!r}") from None
+    if not -rank <= number < rank:
+        raise ArgumentError(f"{name} must lie in [{-rank}, {rank}) for a tensor of {rank} axes. Received: {number}")
+    return number % rank
