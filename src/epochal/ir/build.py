@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -83,8 +84,7 @@ def with_inputs(node: Node, inputs: Sequence[Value], parameters: Mapping[str, An
         inputs: Its new operands.
         parameters: Its new parameters, if they change (as sub-graphs do when a pass rewrites them).
     """
-    types = [output.type for output in node.outputs]
-    return Node(node.operator, tuple(inputs), node.parameters if parameters is None else parameters, types, node.origin)
+    return node.copy(tuple(inputs), node.parameters if parameters is None else MappingProxyType(dict(parameters)))
 
 
 class Builder:

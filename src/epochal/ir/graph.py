@@ -95,6 +95,17 @@ class Node:
         self.outputs = tuple(Value(self, index, type_) for index, type_ in enumerate(types))
         self.origin = origin
 
+    def copy(self, inputs: tuple[Value, ...], parameters: MappingProxyType[str, Any]) -> Node:
+        """The same node on operands of the same types; for `build.with_inputs`."""
+        copied = Node.__new__(Node)
+        copied.serial = next(_serial)
+        copied.operator = self.operator
+        copied.inputs = inputs
+        copied.parameters = parameters
+        copied.outputs = tuple([Value(copied, output.index, output.type) for output in self.outputs])
+        copied.origin = self.origin
+        return copied
+
     def __repr__(self) -> str:
         return f"<{self.operator.name} node {self.serial}>"
 

@@ -77,7 +77,7 @@ class TensorType:
 
     @property
     def bytes(self) -> int:
-        return self.size * self.dtype.itemsize
+        return int(self.size * self.dtype.itemsize)
 
     def with_shape(self, shape: Iterable[Dimension]) -> TensorType:
         return TensorType(self.dtype, tuple(shape))

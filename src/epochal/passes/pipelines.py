@@ -10,9 +10,16 @@ from epochal.passes.fold_constants import FoldConstants
 from epochal.passes.merge_scans import MergeScans
 from epochal.passes.movement import Movement
 from epochal.passes.pipeline import Pass
+from epochal.passes.products import Products
 from epochal.passes.stabilize import Stabilize
 
-SIMPLIFY: tuple[Pass, ...] = (Movement(), FoldConstants(), Algebra(), EliminateCommonSubexpressions())
+SIMPLIFY: tuple[Pass, ...] = (
+    Movement(),
+    Products(),
+    FoldConstants(),
+    Algebra(),
+    EliminateCommonSubexpressions(),
+)
 
 
 def for_engine(lowered: frozenset[str]) -> tuple[Pass, ...]:

@@ -13,7 +13,11 @@ Visit = Callable[[Node, tuple[Value, ...]], Sequence[Value] | None]
 
 
 def rebuild(graph: Graph, visit: Visit) -> Graph:
-    """`graph` with every node's results replaced by what `visit` gives; `graph` itself where nothing changed."""
+    """`graph` with every node's results replaced by what `visit` gives; `graph` itself where nothing changed.
+
+    The order of the nodes stays: what comes after the first change is copied even where it did not change, because
+    creation order is the order in which engines run and plan memory.
+    """
     mapping: dict[Value, Value] = {}
     for node in graph.nodes():
         operands = node.inputs
@@ -22,13 +26,13 @@ def rebuild(graph: Graph, visit: Visit) -> Graph:
                 operands = tuple([mapping.get(value, value) for value in operands])
                 break
         results = visit(node, operands)
-        if results is None:
-            if operands is node.inputs:
+        if results is None or results is node.outputs:
+            if not mapping or not operands:
                 continue
             results = with_inputs(node, operands).outputs
-        mapping.update(
-            (output, result) for output, result in zip(node.outputs, results, strict=True) if output is not result
-        )
+        for output, result in zip(node.outputs, results, strict=True):
+            if output is not result:
+                mapping[output] = mapping.get(result, result)
     if not any(value in mapping for value in graph.outputs):
         return graph
     return Graph(graph.inputs, [mapping.get(value, value) for value in graph.outputs])

@@ -1,0 +1,78 @@
+"""Transposes that a product can do without: it names the axes it sums, so its operands may lie in any order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from epochal.ir import Graph, Node, Value
+from epochal.passes.rebuild import on_operands, rebuild
+from epochal.topi.contraction import Pair, free_axes
+from epochal.topi.inventory import BUILD
+
+
+@dataclass(frozen=True)
+class Products:
+    """Takes transposes of operands into `dot_general`, and transposes of its results where nothing else uses them."""
+
+    def run(self, graph: Graph) -> Graph:
+        nodes = graph.nodes()
+        if not any(node.operator.name == "dot_general" for node in nodes):
+            return graph
+        uses = Counter(value for node in nodes for value in node.inputs)
+        uses.update(graph.outputs)
+
+        def visit(node: Node, operands: tuple[Value, ...]) -> Sequence[Value] | None:
+            if node.operator.name == "dot_general":
+                return _without_transposed_operands(on_operands(node, operands)).outputs
+            if node.operator.name != "transpose" or operands[0].operator.name != "dot_general":
+                return None
+            found = None
+            if uses[node.inputs[0]] == 1:
+                found = _transposed_product(operands[0].node, node.parameters["permutation"])
+            return None if found is None else (found,)
+
+        return rebuild(graph, visit)
+
+
+def _transposed_product(node: Node, permutation: tuple[int, ...]) -> Value | None:
+    """A product's transpose, as the product of the operands the other way round or with batch axes in another order."""
+    a, b = node.inputs
+    contract: Pair = node.parameters["contract"]
+    batch: Pair = node.parameters["batch"]
+    count = len(batch[0])
+    rows = tuple(range(count, count + len(free_axes(a.type.rank, contract[0], batch[0]))))
+    columns = tuple(range(count + len(rows), len(permutation)))
+    order, rest = permutation[:count], permutation[count:]
+    if any(axis >= count for axis in order):
+        return None
+    batched = tuple(tuple(side[axis] for axis in order) for side in batch)
+    found: Value | None = None
+    if rest == rows + columns:
+        found = BUILD.dot_general(a, b, contract=contract, batch=batched)
+    elif rest == columns + rows:
+        found = BUILD.dot_general(b, a, contract=contract[::-1], batch=batched[::-1])
+    return found
+
+
+def _without_transposed_operands(node: Node) -> Node:
+    """The product of what its operands are transposes of, where the free axes stay in order."""
+    operands = list(node.inputs)
+    contract, batch = list(node.parameters["contract"]), list(node.parameters["batch"])
+    changed = False
+    for side, value in enumerate(operands):
+        if value.operator.name != "transpose":
+            continue
+        permutation = value.node.parameters["permutation"]
+        free = [permutation[axis] for axis in free_axes(len(permutation), contract[side], batch[side])]
+        if free != sorted(free):
+            continue
+        operands[side] = value.node.inputs[0]
+        contract[side] = tuple(permutation[axis] for axis in contract[side])
+        batch[side] = tuple(permutation[axis] for axis in batch[side])
+        changed = True
+    if not changed:
+        return node
+    found: Value = BUILD.dot_general(*operands, contract=tuple(contract), batch=tuple(batch))
+    return found.node
