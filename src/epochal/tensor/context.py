@@ -1,8 +1,8 @@
 """Where symbolic operations go: what reading or assigning a variable means while a graph is being built.
 
-Three kinds stand on `Context`: `Trace` (static shapes; variables become program state), `Deferred` (free-standing nodes of
-unknown shape, for functional models and shape inference) and a facade's own (TensorFlow 1's graphs). None current
-means eager execution.
+Three kinds stand on `Context`: `Trace` (static shapes; variables become program state), `Deferred` (free-standing
+nodes of unknown shape, for functional models and shape inference) and a facade's own (TensorFlow 1's graphs). None
+current means eager execution.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""Python's square brackets on tensors: slices, integers, ``None``, ``...``, integer tensors and (eagerly) bool masks."""
+"""Square brackets on tensors: slices, integers, ``None``, ``...``, integer tensors and (eagerly) bool masks."""
 
 from __future__ import annotations
 
 import builtins
+import itertools
 from typing import Any
 
 import numpy as np
@@ -138,7 +139,7 @@ def _advanced(x: Tensor, advanced: list[tuple[int, Tensor]], squeezed: list[int]
     """Integer tensors broadcast against one another; integers beside them count as such, as in NumPy."""
     picks = dict(advanced)
     adjacent_axes = sorted([*picks, *squeezed])
-    apart = any(later - earlier > 1 for earlier, later in zip(adjacent_axes, adjacent_axes[1:], strict=False))
+    apart = any(later - earlier > 1 for earlier, later in itertools.pairwise(adjacent_axes))
     apart = apart or any(adjacent_axes[0] < place <= adjacent_axes[-1] for place in added)
     rank = max(pick.ndim for pick in picks.values())
     order = [*sorted(picks)]

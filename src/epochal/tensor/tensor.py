@@ -99,7 +99,7 @@ class Tensor:
         if self.data is None:
             self._refuse(
                 "its use as a Python bool (if, while, and, or, not)",
-                "Use epochal.tensor.functions.cond, while_loop, where or logical_and instead (keras.ops.cond, tf.cond).",
+                "Use functions.cond, while_loop, where or logical_and instead (keras.ops.cond, tf.cond ...).",
             )
         if self.data.size != 1:
             raise ArgumentError(

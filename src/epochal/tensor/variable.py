@@ -119,7 +119,7 @@ class Variable:
         return self.value
 
     def assign(self, value: Any) -> Variable:
-        """Replaces what it holds and returns itself. Within a trace, what later reads see and the program leaves behind.
+        """Replaces what it holds, within a trace what later reads see and the program leaves behind. Returns itself.
 
         Raises:
             ShapeError: `value` has another shape.

@@ -8,7 +8,7 @@ from typing import Any
 
 from epochal import dtypes
 from epochal.errors import ArgumentError, ShapeError
-from epochal.ir import Symbol, broadcast_shapes
+from epochal.ir import broadcast_shapes
 from epochal.tensor.convert import cast
 from epochal.tensor.dispatch import apply, axis_of
 from epochal.tensor.functions.creation import diagonal
@@ -216,7 +216,6 @@ def _match(a: Tensor, a_labels: str, b: Tensor, b_labels: str) -> tuple[Tensor, 
                 a_shape[axis] = b_shape[other]
             elif b_shape[other] == 1:
                 b_shape[other] = a_shape[axis]
-            elif not isinstance(a_shape[axis], Symbol) and not isinstance(b_shape[other], Symbol):
-                if a_shape[axis] != b_shape[other]:
-                    raise ShapeError(f"einsum: axes named {label!r} differ: shapes {a.shape} and {b.shape}.")
+            elif None not in (a.shape[axis], b.shape[other]) and a.shape[axis] != b.shape[other]:
+                raise ShapeError(f"einsum: axes named {label!r} differ: shapes {a.shape} and {b.shape}.")
     return broadcast_to(a, tuple(a_shape)), broadcast_to(b, tuple(b_shape))

@@ -303,7 +303,7 @@ def scan(
         ):
             raise ShapeError(f"All sequences of scan need the same size along axis 0: {[s.shape for s in sequences]}")
     if contexts.current() is None and _is_eager(*carries, *sequences):
-        return _eager_scan(f, init, carries, carry_structure, sequences, x_structure, count, reverse)
+        return _eager_scan(f, carries, carry_structure, sequences, x_structure, count, reverse)
     slices = [make_input(sequence.type.with_shape(sequence.dimensions[1:])) for sequence in sequences]
     inputs = [make_input(tensor.type) for tensor in carries]
 
@@ -360,7 +360,6 @@ def _scan_node(
 
 def _eager_scan(
     f: Callable[[Any, Any], Any],
-    init: Any,
     carries: list[Tensor],
     carry_structure: tree.Structure,
     sequences: list[Tensor],
@@ -406,7 +405,7 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_
         outcome = body_fun(index, tree.unflatten(structure, values))
         return (apply("add", index, 1), *tree.flatten(outcome))
 
-    def going(index: Tensor, *values: Any) -> Tensor:
+    def going(index: Tensor, *_: Any) -> Tensor:
         result: Tensor = apply("less", index, cast(last, dtypes.int32))
         return result
 

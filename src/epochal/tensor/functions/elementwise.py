@@ -66,8 +66,7 @@ def _binary(name: str, x: Any, y: Any, lowest: Any = None, on_bools: str | None 
             result: Tensor = apply(on_bools, convert(x, _BOOL), convert(y, _BOOL))
             return result
         x, y = convert(x, dtypes.int32), convert(y, dtypes.int32)
-    result = apply(name, x, y)
-    return result
+    return apply(name, x, y)
 
 
 def add(x: Any, y: Any) -> Tensor:

@@ -69,7 +69,7 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
 
 
 def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Tensor:
-    """For each place of `indices`, the element of x that it names along `axis`, the other axes' places being its own."""
+    """For each place of `indices`, the element of x that it names along `axis`; along the others its own place."""
     tensor, picks = convert(x), as_indices(indices)
     if axis is None:
         return take(ravel(tensor), ravel(picks), 0)

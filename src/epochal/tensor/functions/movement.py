@@ -244,16 +244,14 @@ def slice(x: Any, start_indices: Any, shape: Any) -> Tensor:
     counts = sizes_of(shape)
     if any(isinstance(start, Symbol) for start in starts):
         parts = [reshape(convert(start, "int32"), (1,)) for start in start_indices]
-        result = apply("dynamic_slice", tensor, concatenate(parts), sizes=counts)
-        return result
+        return apply("dynamic_slice", tensor, concatenate(parts), sizes=counts)
     limits = []
     for axis, (start, count) in enumerate(zip(starts, counts, strict=True)):
         size = tensor.dimensions[axis]
         if isinstance(start, int) and isinstance(count, int) and isinstance(size, int) and start + count > size:
             raise ShapeError(f"The block {tuple(starts)} + {counts} does not lie within shape {tensor.shape}.")
         limits.append(None if count == -1 or count is size else start + count)  # type: ignore[operator]
-    result = apply("slice", tensor, starts=tuple(starts), limits=tuple(limits), strides=(1,) * tensor.ndim)
-    return result
+    return apply("slice", tensor, starts=tuple(starts), limits=tuple(limits), strides=(1,) * tensor.ndim)
 
 
 def slice_update(x: Any, start_indices: Any, updates: Any) -> Tensor:
