@@ -49,7 +49,9 @@ class AliasFinder(importlib.abc.MetaPathFinder):
             found = None
         if found is None:
             raise ModuleNotFoundError(f"No module named {name!r}: Epochal has no {real!r} yet.", name=name)
-        return importlib.machinery.ModuleSpec(name, _Loader(real), is_package=found.submodule_search_locations is not None)
+        return importlib.machinery.ModuleSpec(
+            name, _Loader(real), is_package=found.submodule_search_locations is not None
+        )
 
 
 def real_name(name: str) -> str | None:

@@ -82,7 +82,9 @@ def report(said: np.ndarray, labels: np.ndarray, right: int, seconds: float) -> 
     print("\ndigit  images  right  recognised")
     for digit, total, found in training_page.by_class(labels, said, 10):
         print(f"{digit:5}  {total:6}  {found:5}  {found / total:9.1%}")
-    print(f"\n{right:,} of {len(labels):,} held-out digits right: {right / len(labels):.2%}, trained in {seconds:.1f} s")
+    print(
+        f"\n{right:,} of {len(labels):,} held-out digits right: {right / len(labels):.2%}, trained in {seconds:.1f} s"
+    )
 
 
 def write_page(

@@ -13,7 +13,8 @@ from epochal import __version__
 def parser() -> argparse.ArgumentParser:
     """The command line's grammar. Each command names the module whose ``main(arguments) -> exit code`` runs it."""
     top = argparse.ArgumentParser(
-        prog="epochal", description="TensorFlow and Keras programs, compiled whole and trained fast on an ordinary computer."
+        prog="epochal",
+        description="TensorFlow and Keras programs, compiled whole and trained fast on an ordinary computer.",
     )
     top.add_argument("--version", action="version", version=f"epochal {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
@@ -40,7 +41,11 @@ def parser() -> argparse.ArgumentParser:
     bench.add_argument("--repeat", type=_positive, default=5, metavar="N", help="epochs timed; the best counts")
     bench.add_argument("--num-threads", type=_positive, default=None, metavar="N")
     bench.add_argument(
-        "--python", action="append", default=[], metavar="PATH", help="also look for peers in this interpreter's environment"
+        "--python",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="also look for peers in this interpreter's environment",
     )
     bench.set_defaults(module="epochal.cli.bench")
 

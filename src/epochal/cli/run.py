@@ -18,9 +18,21 @@ from epochal.cli import binding
 
 # Names that mean a TensorFlow 1 program: they build or run graphs, and TensorFlow 2 has none of them at its top level.
 GRAPH_NAMES = frozenset(
-    "placeholder placeholder_with_default Session InteractiveSession global_variables_initializer "
-    "initialize_all_variables local_variables_initializer variables_initializer get_default_session "
-    "get_default_graph reset_default_graph disable_eager_execution disable_v2_behavior".split()
+    [
+        "placeholder",
+        "placeholder_with_default",
+        "Session",
+        "InteractiveSession",
+        "global_variables_initializer",
+        "initialize_all_variables",
+        "local_variables_initializer",
+        "variables_initializer",
+        "get_default_session",
+        "get_default_graph",
+        "reset_default_graph",
+        "disable_eager_execution",
+        "disable_v2_behavior",
+    ]
 )
 TENSORFLOW = ("tensorflow",)
 

@@ -33,8 +33,12 @@ def line_chart(title: str, series: Mapping[str, Sequence[float]], x_label: str =
         parts.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}" class="grid"/>')
         parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{tick:g}</text>')
     for epoch in _epoch_ticks(count):
-        parts.append(f'<text x="{_x(epoch - 1, count):.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{epoch}</text>')
-    parts.append(f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 4}" text-anchor="middle">{escape(x_label)}</text>')
+        parts.append(
+            f'<text x="{_x(epoch - 1, count):.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{epoch}</text>'
+        )
+    parts.append(
+        f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 4}" text-anchor="middle">{escape(x_label)}</text>'
+    )
     for index, (label, line) in enumerate(series.items()):
         colour = COLOURS[index % len(COLOURS)]
         points = [(_x(i, count), _y(value, low, high)) for i, value in enumerate(line) if math.isfinite(value)]

@@ -1,0 +1,348 @@
+"""`tf.nn`: what neural networks are made of, under TensorFlow's names. Images are NHWC (channels last)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from epochal import dtypes
+from epochal.errors import ArgumentError, NotSupportedError
+from epochal.tensor import Tensor, functions
+from epochal.tf import random_ops
+from epochal.tf.array_ops import gather
+from epochal.tf.conversion import axes, pair, to_tensor
+from epochal.tf.graph import operation
+from epochal.tf.math_ops import sigmoid, tanh
+
+__all__ = [
+    "avg_pool", "avg_pool2d", "batch_normalization", "bias_add", "conv1d", "conv2d", "dropout", "elu", "embedding_lookup", "gelu",
+    "in_top_k", "l2_loss", "l2_normalize", "leaky_relu", "log_softmax", "max_pool", "max_pool2d", "moments", "relu", "relu6", "relu_layer", "selu",
+    "sigmoid", "sigmoid_cross_entropy_with_logits", "silu", "softmax", "softmax_cross_entropy_with_logits",
+    "softmax_cross_entropy_with_logits_v2", "softplus", "softsign", "sparse_softmax_cross_entropy_with_logits", "swish",
+    "tanh", "xw_plus_b", "zero_fraction",
+]  # fmt: skip
+
+
+@operation("Relu")
+def relu(features: Any) -> Tensor:
+    """``max(x, 0)``."""
+    return functions.relu(to_tensor(features))
+
+
+@operation("Relu6")
+def relu6(features: Any) -> Tensor:
+    """``min(max(x, 0), 6)``."""
+    return functions.relu6(to_tensor(features))
+
+
+@operation("LeakyRelu")
+def leaky_relu(features: Any, alpha: float = 0.2) -> Tensor:
+    """``x`` where positive, else ``alpha x``."""
+    return functions.leaky_relu(to_tensor(features), alpha)
+
+
+@operation("Elu")
+def elu(features: Any) -> Tensor:
+    """``x`` where positive, else ``exp(x) - 1``."""
+    return functions.elu(to_tensor(features))
+
+
+@operation("Selu")
+def selu(features: Any) -> Tensor:
+    """The scaled `elu` (Klambauer et al. 2017)."""
+    return functions.selu(to_tensor(features))
+
+
+@operation("Gelu")
+def gelu(features: Any, approximate: bool = False) -> Tensor:
+    """``x`` times the normal distribution function at x (Hendrycks and Gimpel 2016)."""
+    return functions.gelu(to_tensor(features), approximate)
+
+
+@operation("Softplus")
+def softplus(features: Any) -> Tensor:
+    """``log(1 + exp(x))``."""
+    return functions.softplus(to_tensor(features))
+
+
+@operation("Softsign")
+def softsign(features: Any) -> Tensor:
+    """``x / (1 + |x|)``."""
+    return functions.softsign(to_tensor(features))
+
+
+@operation("Silu")
+def silu(features: Any) -> Tensor:
+    """``x sigmoid(x)``."""
+    return functions.silu(to_tensor(features))
+
+
+swish = silu
+
+
+@operation("Softmax")
+def softmax(logits: Any, axis: int | None = None, dim: int | None = None) -> Tensor:
+    """``exp(x)`` normalised to sum 1 along `axis` (default: last)."""
+    return functions.softmax(to_tensor(logits), axis=_last(axis, dim))
+
+
+@operation("LogSoftmax")
+def log_softmax(logits: Any, axis: int | None = None, dim: int | None = None) -> Tensor:
+    """The logarithm of `softmax`."""
+    return functions.log_softmax(to_tensor(logits), axis=_last(axis, dim))
+
+
+def _last(axis: int | None, dim: int | None) -> int:
+    chosen = axis if axis is not None else dim
+    return -1 if chosen is None else chosen
+
+
+@operation("BiasAdd")
+def bias_add(value: Any, bias: Any, data_format: str | None = None) -> Tensor:
+    """`value` plus a vector along its last axis."""
+    _channels_last(data_format)
+    return functions.add(*pair("BiasAdd", value, bias))
+
+
+@operation("XwPlusB")
+def xw_plus_b(x: Any, weights: Any, biases: Any) -> Tensor:
+    """``matmul(x, weights) + biases``."""
+    product = functions.matmul(*pair("XwPlusB", x, weights))
+    return functions.add(*pair("XwPlusB", product, biases))
+
+
+@operation("Conv2D")
+def conv2d(
+    input: Any,
+    filters: Any = None,
+    strides: Any = 1,
+    padding: Any = "VALID",
+    use_cudnn_on_gpu: bool = True,
+    data_format: str = "NHWC",
+    dilations: Any = 1,
+    filter: Any = None,
+) -> Tensor:
+    """The two-dimensional convolution (cross-correlation) of images with filters.
+
+    Args:
+        input: Shape [n, height, width, channels].
+        filters: Shape [height, width, channels / groups, outputs]; `filter` is TensorFlow 1's name.
+        strides: A number, two, or four of which the first and last are 1.
+        padding: ``"SAME"``, ``"VALID"``, or pairs for the four axes.
+        use_cudnn_on_gpu: Means nothing here.
+        data_format: ``"NHWC"``.
+        dilations: Like `strides`.
+        filter: See `filters`.
+
+    Returns:
+        Shape [n, out_height, out_width, outputs].
+    """
+    _channels_last(data_format)
+    images, kernel = pair("Conv2D", input, filters if filters is not None else filter)
+    spatial = _padding(padding)
+    return functions.conv(images, kernel, strides=_pair(strides), padding=spatial, dilations=_pair(dilations))
+
+
+@operation("Conv1D")
+def conv1d(
+    input: Any,
+    filters: Any = None,
+    stride: Any = 1,
+    padding: str = "VALID",
+    data_format: str = "NWC",
+    dilations: Any = 1,
+) -> Tensor:
+    """The one-dimensional convolution of [n, width, channels] with [width, channels, outputs]."""
+    _channels_last(data_format)
+    signal, kernel = pair("Conv1D", input, filters)
+    step = stride if isinstance(stride, int) else stride[len(stride) // 2]
+    spread = dilations if isinstance(dilations, int) else dilations[len(dilations) // 2]
+    return functions.conv(signal, kernel, strides=(step,), padding=_padding(padding), dilations=(spread,))
+
+
+@operation("MaxPool")
+def max_pool(
+    value: Any = None,
+    ksize: Any = None,
+    strides: Any = None,
+    padding: str = "VALID",
+    data_format: str = "NHWC",
+    input: Any = None,
+) -> Tensor:
+    """The largest element of each window of an image; `ksize` and `strides` like `conv2d`'s strides."""
+    _channels_last(data_format)
+    images = to_tensor(value if value is not None else input)
+    return functions.max_pool(images, _pair(ksize), strides=_pair(strides), padding=_padding(padding))
+
+
+max_pool2d = max_pool
+
+
+@operation("AvgPool")
+def avg_pool(
+    value: Any = None,
+    ksize: Any = None,
+    strides: Any = None,
+    padding: str = "VALID",
+    data_format: str = "NHWC",
+    input: Any = None,
+) -> Tensor:
+    """The mean of each window of an image, padding not counted."""
+    _channels_last(data_format)
+    images = to_tensor(value if value is not None else input)
+    return functions.average_pool(images, _pair(ksize), strides=_pair(strides), padding=_padding(padding))
+
+
+avg_pool2d = avg_pool
+
+
+def _channels_last(data_format: str | None) -> None:
+    if data_format not in (None, "NHWC", "NWC", "N...C"):
+        raise NotSupportedError(f"data_format {data_format!r} is not supported on this engine. Expected 'NHWC'.")
+
+
+def _pair(sizes: Any) -> tuple[int, int]:
+    """The two spatial entries of a stride, window or dilation."""
+    if isinstance(sizes, int):
+        return sizes, sizes
+    entries = tuple(int(size) for size in sizes)
+    if len(entries) == 1:
+        return entries[0], entries[0]
+    if len(entries) == 2:
+        return entries
+    if len(entries) == 4 and entries[0] == entries[3] == 1:
+        return entries[1], entries[2]
+    raise ArgumentError(f"Expected one, two or four numbers [1, height, width, 1]. Received: {sizes!r}")
+
+
+def _padding(padding: Any) -> Any:
+    if isinstance(padding, str):
+        return padding.lower()
+    return tuple((int(low), int(high)) for low, high in padding[1:-1])
+
+
+@operation("Dropout")
+def dropout(
+    x: Any,
+    keep_prob: Any = None,
+    noise_shape: Any = None,
+    seed: int | None = None,
+    rate: Any = None,
+) -> Tensor:
+    """Each element 0 with probability `rate` (``1 - keep_prob``), else divided by ``1 - rate``.
+
+    The second positional argument is TensorFlow 1's `keep_prob`; `tf.compat.v2`'s programs name `rate`.
+    """
+    tensor = to_tensor(x)
+    if (keep_prob is None) == (rate is None):
+        raise ArgumentError("dropout needs either keep_prob (TensorFlow 1) or rate, not both.")
+    keep = to_tensor(keep_prob, like=tensor.dtype) if rate is None else 1.0 - to_tensor(rate, like=tensor.dtype)
+    shape = tensor.dimensions if noise_shape is None else noise_shape
+    draw = random_ops.random_uniform(shape, dtype=tensor.dtype, seed=seed)
+    return functions.where(functions.less(draw, keep), functions.divide(tensor, keep), functions.zeros_like(tensor))
+
+
+@operation("L2Loss")
+def l2_loss(t: Any) -> Tensor:
+    """``sum(t ** 2) / 2``."""
+    tensor = to_tensor(t)
+    return functions.multiply(functions.sum(functions.square(tensor)), 0.5)
+
+
+@operation("L2Normalize")
+def l2_normalize(x: Any, axis: Any = None, epsilon: float = 1e-12, dim: Any = None) -> Tensor:
+    """`x` scaled to Euclidean norm 1 along `axis`."""
+    tensor = to_tensor(x)
+    chosen = axes(axis if axis is not None else dim)
+    square = functions.sum(functions.square(tensor), axis=chosen, keepdims=True)
+    return functions.multiply(tensor, functions.rsqrt(functions.maximum(square, epsilon)))
+
+
+def moments(
+    x: Any, axes: Any, shift: Any = None, keepdims: bool = False, name: str | None = None, keep_dims: bool | None = None
+) -> tuple[Tensor, Tensor]:
+    """Mean and (biased) variance over `axes`."""
+    tensor = to_tensor(x)
+    keep = bool(keep_dims if keep_dims is not None else keepdims)
+    chosen = tuple(axes) if not isinstance(axes, int) else axes
+    return functions.mean(tensor, axis=chosen, keepdims=keep), functions.var(tensor, axis=chosen, keepdims=keep)
+
+
+@operation("BatchNorm")
+def batch_normalization(x: Any, mean: Any, variance: Any, offset: Any, scale: Any, variance_epsilon: float) -> Tensor:
+    """``(x - mean) / sqrt(variance + epsilon) * scale + offset``; scale and offset may be ``None``."""
+    tensor = to_tensor(x)
+    factor = functions.rsqrt(functions.add(to_tensor(variance), variance_epsilon))
+    if scale is not None:
+        factor = functions.multiply(factor, to_tensor(scale))
+    result = functions.multiply(functions.subtract(tensor, to_tensor(mean)), factor)
+    return result if offset is None else functions.add(result, to_tensor(offset))
+
+
+@operation("EmbeddingLookup")
+def embedding_lookup(params: Any, ids: Any, partition_strategy: str = "mod", max_norm: Any = None) -> Tensor:
+    """The rows of `params` that `ids` name."""
+    if isinstance(params, (list, tuple)) and len(params) != 1:
+        raise NotSupportedError("embedding_lookup over several partitions is not supported. Concatenate them first.")
+    if max_norm is not None:
+        raise NotSupportedError("embedding_lookup: max_norm is not supported yet.")
+    table = params[0] if isinstance(params, (list, tuple)) else params
+    return gather(table, ids)
+
+
+@operation("SoftmaxCrossEntropyWithLogits")
+def softmax_cross_entropy_with_logits(
+    labels: Any = None, logits: Any = None, axis: int = -1, dim: int | None = None
+) -> Tensor:
+    """``-sum(labels * log(softmax(logits)))`` over the classes, one number a row."""
+    _named(labels, logits)
+    scores, targets = pair("SoftmaxCrossEntropyWithLogits", logits, labels)
+    chosen = axis if dim is None else dim
+    return functions.negative(functions.sum(targets * functions.log_softmax(scores, axis=chosen), axis=chosen))
+
+
+softmax_cross_entropy_with_logits_v2 = softmax_cross_entropy_with_logits
+
+
+@operation("SparseSoftmaxCrossEntropyWithLogits")
+def sparse_softmax_cross_entropy_with_logits(labels: Any = None, logits: Any = None) -> Tensor:
+    """``-log(softmax(logits))[label]``, one number a row; labels are integers."""
+    _named(labels, logits)
+    scores = to_tensor(logits)
+    classes = scores.shape[-1]
+    if classes is None:
+        raise ArgumentError("sparse_softmax_cross_entropy_with_logits needs a known number of classes in logits.")
+    hot = functions.one_hot(to_tensor(labels), classes, dtype=scores.dtype)
+    return functions.negative(functions.sum(hot * functions.log_softmax(scores, axis=-1), axis=-1))
+
+
+@operation("SigmoidCrossEntropyWithLogits")
+def sigmoid_cross_entropy_with_logits(labels: Any = None, logits: Any = None) -> Tensor:
+    """``max(x, 0) - x z + log(1 + exp(-|x|))`` for logits x and labels z, element by element."""
+    _named(labels, logits)
+    x, z = pair("SigmoidCrossEntropyWithLogits", logits, labels)
+    return functions.relu(x) - x * z + functions.log1p(functions.exp(functions.negative(functions.absolute(x))))
+
+
+def _named(labels: Any, logits: Any) -> None:
+    if labels is None or logits is None:
+        raise ArgumentError("Both labels and logits must be given, by name: f(labels=..., logits=...).")
+
+
+def zero_fraction(value: Any, name: str | None = None) -> Tensor:
+    """The share of elements that are 0."""
+    tensor = to_tensor(value)
+    return functions.mean(functions.cast(functions.equal(tensor, functions.zeros_like(tensor)), dtypes.float32))
+
+
+def in_top_k(predictions: Any = None, targets: Any = None, k: int = 1, name: str | None = None) -> Tensor:
+    """Whether fewer than `k` classes score above the target's, one bool a row."""
+    scores, labels = to_tensor(predictions), to_tensor(targets)
+    hot = functions.one_hot(labels, scores.shape[-1], dtype=scores.dtype)
+    own = functions.sum(hot * scores, axis=-1, keepdims=True)
+    above = functions.sum(functions.cast(functions.greater(scores, own), "int32"), axis=-1)
+    return functions.less(above, k)
+
+
+def relu_layer(x: Any, weights: Any, biases: Any, name: str | None = None) -> Tensor:
+    """``relu(matmul(x, weights) + biases)``."""
+    return relu(xw_plus_b(x, weights, biases), name=name)

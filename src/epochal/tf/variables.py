@@ -1,0 +1,407 @@
+"""Variables. In a graph a variable has a value in each session; in eager execution it holds its numbers itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from epochal import dtypes
+from epochal.dtypes import DType
+from epochal.errors import ArgumentError, NotSupportedError, ShapeError
+from epochal.ir import TensorType
+from epochal.tensor import Tensor
+from epochal.tensor import Variable as EagerVariable
+from epochal.tensor import context as contexts
+from epochal.tensor.operators import attach
+from epochal.tf.conversion import to_tensor
+from epochal.tf.graph import Graph, GraphKeys, Operation, current_graph, default_session, get_default_graph
+from epochal.tf.initializers import glorot_uniform_initializer
+from epochal.tf.shapes import TensorShape
+from epochal.topi.inventory import BUILD
+
+
+class _VariableKind(type):
+    """Makes and recognises both kinds of variable under one name."""
+
+    def __call__(cls, *arguments: Any, **keywords: Any) -> Any:
+        return make_variable(*arguments, **keywords)
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, (GraphVariable, EagerVariable))
+
+
+def make_variable(
+    initial_value: Any = None,
+    trainable: bool | None = None,
+    collections: Iterable[str] | None = None,
+    validate_shape: bool = True,
+    caching_device: Any = None,
+    name: str | None = None,
+    variable_def: Any = None,
+    dtype: Any = None,
+    shape: Any = None,
+    **others: Any,
+) -> Any:
+    """A variable of the current graph, or, in eager execution, one that holds its numbers itself.
+
+    Args:
+        initial_value: Tensor, array, number, or a function without arguments that returns one.
+        trainable: Whether optimizers change it by default (yes, if ``None``).
+        collections: Of the graph, that it joins; default: the global variables.
+        validate_shape: Shapes are always validated.
+        caching_device: Means nothing here.
+        name: Made unique in a graph.
+        variable_def: Not supported: must be ``None``.
+        dtype: What `initial_value` is converted to.
+        shape: What `initial_value` must have (eager execution).
+        others: Options about devices and distribution, which mean nothing here.
+    """
+    if variable_def is not None:
+        raise NotSupportedError("tf.Variable: variable_def is not supported. Give initial_value.")
+    graph = current_graph()
+    if graph is None:
+        return EagerVariable(initial_value, dtype=dtype, trainable=trainable is not False, name=name, shape=shape)
+    return GraphVariable(graph, initial_value, trainable is not False, collections, name, dtype)
+
+
+class Variable(metaclass=_VariableKind):
+    """TensorFlow's variable; see `make_variable` for its arguments. Not to be subclassed."""
+
+
+class GraphVariable:
+    """A variable of a graph.
+
+    Attributes:
+        graph: Where it lives.
+        name: Such as ``"weights:0"``.
+        type: Element type and shape.
+        trainable: Whether optimizers change it by default.
+        initial_value: The tensor that `initializer` assigns.
+        initializer: The operation that gives it its first value.
+    """
+
+    __array_priority__ = 100
+
+    def __init__(
+        self,
+        graph: Graph,
+        initial_value: Any,
+        trainable: bool = True,
+        collections: Iterable[str] | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        if initial_value is None:
+            raise ArgumentError("tf.Variable needs an initial value. Received: None")
+        self.graph = graph
+        self.trainable = trainable
+        base = graph.unique_name(name or "Variable")
+        self._base = base
+        self.name = f"{base}:0"
+        with graph.control_dependencies(None), graph.name_scope(f"{base}/"):
+            value = (
+                initial_value() if callable(initial_value) and not hasattr(initial_value, "dtype") else initial_value
+            )
+            self.initial_value = to_tensor(value, dtype) if not isinstance(value, Tensor) else to_tensor(value)
+            if dtype is not None and self.initial_value.dtype is not dtypes.get(dtype):
+                to_tensor(self.initial_value, dtype)
+            if None in self.initial_value.shape:
+                raise ShapeError(
+                    f"Variable {base!r}: the initial value must have a known shape. Received: {self.initial_value.shape}"
+                )
+            self.type = TensorType(self.initial_value.dtype, tuple(self.initial_value.dimensions))
+            assigned = graph.assign_value(self, _value_in(self.initial_value))
+            self.initializer = graph.add_operation("Assign", "Assign", assigned.node)
+        self.op = Operation(graph, base, "VariableV2", None)
+        for key in collections if collections is not None else (GraphKeys.GLOBAL_VARIABLES,):
+            graph.add_to_collection(key, self)
+        if trainable:
+            graph.add_to_collection(GraphKeys.TRAINABLE_VARIABLES, self)
+
+    @property
+    def dtype(self) -> DType:
+        return self.type.dtype
+
+    @property
+    def shape(self) -> TensorShape:
+        return TensorShape(self.type.shape)  # type: ignore[arg-type]
+
+    @property
+    def dimensions(self) -> tuple[Any, ...]:
+        return self.type.shape
+
+    @property
+    def ndim(self) -> int:
+        return len(self.type.shape)
+
+    def get_shape(self) -> TensorShape:
+        return self.shape
+
+    def __epochal_tensor__(self) -> Tensor:
+        return self.read_value()
+
+    def read_value(self) -> Tensor:
+        """A tensor of what it holds at this point of the order of operations."""
+        context = contexts.current()
+        if context is None:
+            context = self.graph
+        return context.wrap(context.read(self))
+
+    value = read_value
+
+    def initialized_value(self) -> Tensor:
+        """The tensor of its first value."""
+        return self.initial_value
+
+    def assign(self, value: Any, use_locking: bool = False, name: str | None = None, read_value: bool = True) -> Tensor:
+        """A tensor that, when it runs, replaces what the variable holds; its numbers are the new value."""
+        tensor = to_tensor(value, self.dtype)
+        if not TensorShape(tensor.shape).is_compatible_with(self.shape):
+            raise ShapeError(
+                f"Variable {self._base!r} has shape {tuple(self.shape)} and cannot be assigned a value of shape "
+                f"{tensor.shape}."
+            )
+        result = self.graph.wrap(self.graph.assign_value(self, _value_in(tensor)))
+        self.graph.add_operation(name or "Assign", "Assign", result.value.node)
+        return result
+
+    def assign_add(
+        self, delta: Any, use_locking: bool = False, name: str | None = None, read_value: bool = True
+    ) -> Tensor:
+        """`assign` of the value plus `delta`."""
+        return self.assign(self.read_value() + to_tensor(delta, self.dtype), name=name or "AssignAdd")
+
+    def assign_sub(
+        self, delta: Any, use_locking: bool = False, name: str | None = None, read_value: bool = True
+    ) -> Tensor:
+        """`assign` of the value minus `delta`."""
+        return self.assign(self.read_value() - to_tensor(delta, self.dtype), name=name or "AssignSub")
+
+    def eval(self, session: Any = None) -> Any:
+        """What it holds in `session`, or in the default one."""
+        return default_session(session).run(self)
+
+    def load(self, value: Any, session: Any = None) -> None:
+        """Gives it a value in `session` without building an operation."""
+        default_session(session).load(self, value)
+
+    def set_shape(self, shape: Any) -> None:
+        """Checks that `shape` is its shape."""
+        if not self.shape.is_compatible_with(TensorShape(shape)):
+            raise ShapeError(f"Variable {self._base!r} has shape {tuple(self.shape)}. Received: {shape}")
+
+    def __iter__(self) -> Iterator[Tensor]:
+        raise TypeError("A variable of a graph is not iterable.")
+
+    def __repr__(self) -> str:
+        return f"<tf.Variable '{self.name}' shape={self.shape} dtype={self.dtype.name}>"
+
+
+attach(GraphVariable)
+
+
+def _value_in(tensor: Tensor) -> Any:
+    return BUILD.constant(tensor.data) if tensor.data is not None else tensor.value
+
+
+class State:
+    """Hidden state of a session that no program sees, such as a random operation's counter.
+
+    Attributes:
+        type: Element type and shape.
+        name: For messages.
+        first: A function that returns its first value in a session.
+    """
+
+    __slots__ = ("__weakref__", "first", "name", "type")
+
+    def __init__(self, type_: TensorType, name: str, first: Callable[[], np.ndarray]) -> None:
+        self.type = type_
+        self.name = name
+        self.first = first
+
+
+# --- collections of variables
+
+
+def global_variables(scope: str | None = None) -> list[Any]:
+    """All variables of the current graph but the local ones."""
+    return get_default_graph().get_collection(GraphKeys.GLOBAL_VARIABLES, scope)
+
+
+def trainable_variables(scope: str | None = None) -> list[Any]:
+    """Those that optimizers change by default."""
+    return get_default_graph().get_collection(GraphKeys.TRAINABLE_VARIABLES, scope)
+
+
+def local_variables(scope: str | None = None) -> list[Any]:
+    """Those in the collection of local variables."""
+    return get_default_graph().get_collection(GraphKeys.LOCAL_VARIABLES, scope)
+
+
+def variables_initializer(var_list: Sequence[Any], name: str = "init") -> Operation:
+    """An operation that gives variables their first values."""
+    graph = get_default_graph()
+    return graph.add_operation(name, "NoOp", None, [variable.initializer for variable in var_list])
+
+
+def global_variables_initializer() -> Operation:
+    """An operation that gives all global variables their first values."""
+    return variables_initializer(global_variables())
+
+
+def local_variables_initializer() -> Operation:
+    """An operation that gives all local variables their first values."""
+    return variables_initializer(local_variables())
+
+
+initialize_all_variables = global_variables_initializer
+
+
+def assign(
+    ref: Any, value: Any, validate_shape: bool = True, use_locking: bool = False, name: str | None = None
+) -> Any:
+    """`ref.assign(value)`."""
+    return ref.assign(value, name=name) if isinstance(ref, GraphVariable) else ref.assign(value)
+
+
+def assign_add(ref: Any, value: Any, use_locking: bool = False, name: str | None = None) -> Any:
+    """`ref.assign_add(value)`."""
+    return ref.assign_add(value, name=name) if isinstance(ref, GraphVariable) else ref.assign_add(value)
+
+
+def assign_sub(ref: Any, value: Any, use_locking: bool = False, name: str | None = None) -> Any:
+    """`ref.assign_sub(value)`."""
+    return ref.assign_sub(value, name=name) if isinstance(ref, GraphVariable) else ref.assign_sub(value)
+
+
+# --- variable scopes
+
+
+class VariableScope:
+    """Where `get_variable` makes and finds variables.
+
+    Attributes:
+        name: Prefix of their names, without the final slash.
+        reuse: ``False``: make; ``True``: find; the string ``"auto"``: find or make.
+        initializer: What `get_variable` uses if it is given none.
+    """
+
+    def __init__(self, name: str, reuse: Any, initializer: Any = None) -> None:
+        self.name = name
+        self.reuse = reuse
+        self.initializer = initializer
+
+    def reuse_variables(self) -> None:
+        """From here on variables are found, not made."""
+        self.reuse = True
+
+
+AUTO_REUSE = "auto"
+
+
+@contextmanager
+def variable_scope(
+    name_or_scope: Any,
+    default_name: str | None = None,
+    values: Any = None,
+    initializer: Any = None,
+    regularizer: Any = None,
+    reuse: Any = None,
+) -> Iterator[VariableScope]:
+    """Inside the block `get_variable` prefixes names with `name_or_scope`."""
+    graph = get_default_graph()
+    outer = graph.scopes[-1] if graph.scopes else VariableScope("", False)
+    if isinstance(name_or_scope, VariableScope):
+        full, local = name_or_scope.name, name_or_scope.name
+    else:
+        local = name_or_scope or default_name or "scope"
+        full = f"{outer.name}/{local}" if outer.name else local
+    chosen = reuse if reuse is not None else (outer.reuse or getattr(name_or_scope, "reuse", False))
+    scope = VariableScope(full, chosen, initializer if initializer is not None else outer.initializer)
+    graph.scopes.append(scope)
+    try:
+        with graph.name_scope(local):
+            yield scope
+    finally:
+        graph.scopes.pop()
+
+
+def get_variable_scope() -> VariableScope:
+    """The innermost open variable scope."""
+    graph = get_default_graph()
+    if not graph.scopes:
+        graph.scopes.append(VariableScope("", False))
+    scope: VariableScope = graph.scopes[-1]
+    return scope
+
+
+def get_variable(
+    name: str,
+    shape: Any = None,
+    dtype: Any = None,
+    initializer: Any = None,
+    regularizer: Any = None,
+    trainable: bool = True,
+    collections: Iterable[str] | None = None,
+    **others: Any,
+) -> Any:
+    """The variable `name` of the open variable scope, made or found as the scope's `reuse` says.
+
+    Args:
+        name: Without the scope.
+        shape: Needed unless `initializer` is a tensor or array.
+        dtype: float32 if not given.
+        initializer: A tensor, or a function of (shape, dtype); default: Glorot's uniform, as TensorFlow.
+        regularizer: A function of the variable whose result joins the collection of regularization losses.
+        trainable: See `Variable`.
+        collections: See `Variable`.
+        others: Options about devices and partitioning, which mean nothing here.
+
+    Raises:
+        ArgumentError: It exists and may not be reused, or does not exist and must.
+    """
+    graph = get_default_graph()
+    scope = get_variable_scope()
+    full = f"{scope.name}/{name}" if scope.name else name
+    found = graph.variables.get(full)
+    if found is not None:
+        if not scope.reuse:
+            raise ArgumentError(
+                f"Variable {full} already exists, disallowed. Did you mean to set reuse=True or reuse=tf.AUTO_REUSE in "
+                f"the variable scope?"
+            )
+        if shape is not None and not found.shape.is_compatible_with(TensorShape(shape)):
+            raise ShapeError(
+                f"Trying to share variable {full}, but specified shape {tuple(TensorShape(shape))} and found shape "
+                f"{tuple(found.shape)}."
+            )
+        return found
+    if scope.reuse is True:
+        raise ArgumentError(f"Variable {full} does not exist, or was not created with tf.get_variable().")
+    initial = _first_value(initializer if initializer is not None else scope.initializer, full, shape, dtype)
+    with graph.name_scope(None):
+        variable = GraphVariable(graph, initial, trainable, collections, full)
+    graph.variables[full] = variable
+    if regularizer is not None:
+        graph.add_to_collection(GraphKeys.REGULARIZATION_LOSSES, regularizer(variable))
+    return variable
+
+
+def _first_value(initializer: Any, name: str, shape: Any, dtype: Any) -> Any:
+    if initializer is not None and not callable(initializer):
+        return to_tensor(initializer, dtype)
+    if shape is None:
+        raise ArgumentError(f"Shape of a new variable ({name}) must be fully defined, but was None.")
+    sizes = [int(size) for size in TensorShape(shape)]
+    kind = dtypes.get(dtype or "float32")
+    if initializer is None:
+        if not kind.is_floating:
+            return to_tensor(np.zeros(sizes, kind.numpy))
+        initializer = glorot_uniform_initializer
+    if isinstance(initializer, type):
+        initializer = initializer()
+    return lambda: initializer(sizes, dtype=kind)
