@@ -98,7 +98,8 @@ def write_page(
     """The page with the learning curves and the digits it got wrong."""
     right = (probabilities.argmax(axis=1) == labels).mean()
     facts = (
-        f"{right:.2%} of {len(labels):,} held-out digits right after {len(history['loss'])} epochs, {seconds:.1f} seconds.",
+        f"{right:.2%} of {len(labels):,} held-out digits right after {len(history['loss'])} epochs "
+        f"and {seconds:.1f} seconds.",
         "Digits from MNIST by Y. LeCun and C. Cortes, CC BY-SA 3.0.",
     )
     charts = {

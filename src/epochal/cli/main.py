@@ -45,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="PATH",
-        help="also look for peers in this interpreter's environment",
+        help="another interpreter to look for peers in",
     )
     bench.set_defaults(module="epochal.cli.bench")
 

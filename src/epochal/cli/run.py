@@ -18,22 +18,13 @@ from epochal.cli import binding
 
 # Names that mean a TensorFlow 1 program: they build or run graphs, and TensorFlow 2 has none of them at its top level.
 GRAPH_NAMES = frozenset(
-    [
-        "placeholder",
-        "placeholder_with_default",
-        "Session",
-        "InteractiveSession",
-        "global_variables_initializer",
-        "initialize_all_variables",
-        "local_variables_initializer",
+    {
+        "InteractiveSession", "Session", "disable_eager_execution", "disable_v2_behavior", "get_default_graph",
+        "get_default_session", "global_variables_initializer", "initialize_all_variables",
+        "local_variables_initializer", "placeholder", "placeholder_with_default", "reset_default_graph",
         "variables_initializer",
-        "get_default_session",
-        "get_default_graph",
-        "reset_default_graph",
-        "disable_eager_execution",
-        "disable_v2_behavior",
-    ]
-)
+    }
+)  # fmt: skip
 TENSORFLOW = ("tensorflow",)
 
 
@@ -65,9 +56,9 @@ def uses_graphs(tree: ast.AST) -> bool:
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and node.attr in GRAPH_NAMES and _root(node) in modules:
             return True
-        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in TENSORFLOW:
-            if any(alias.name in GRAPH_NAMES for alias in node.names):
-                return True
+        from_tensorflow = isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in TENSORFLOW
+        if from_tensorflow and any(alias.name in GRAPH_NAMES for alias in node.names):
+            return True
     return False
 
 

@@ -1,7 +1,8 @@
 """TensorFlow's interface: version 1's graphs, placeholders and sessions, and version 2's eager execution.
 
-Both are here under one roof. Operations run at once unless a graph is current: inside ``with tf.Graph().as_default():``, or
-after ``tf.disable_eager_execution()``, which `epochal run` calls for scripts written for version 1.
+Both are here under one roof. Operations run at once unless a graph is current: inside
+``with tf.Graph().as_default():``, or after ``tf.disable_eager_execution()``, which `epochal run` calls for scripts
+written for version 1.
 """
 
 from __future__ import annotations

@@ -31,8 +31,8 @@ def to_tensor(value: Any, dtype: Any = None, like: Any = None) -> Tensor:
         tensor = convert(value)
         if dtype is not None and tensor.dtype is not dtypes.get(dtype):
             raise DTypeError(
-                f"Tensor conversion requested dtype {dtypes.get(dtype).name} for a tensor with dtype {tensor.dtype.name}. "
-                f"Use tf.cast to convert it."
+                f"Tensor conversion requested dtype {dtypes.get(dtype).name} for a tensor with dtype "
+                f"{tensor.dtype.name}. Use tf.cast to convert it."
             )
         return tensor
     wanted = dtype if dtype is not None else like

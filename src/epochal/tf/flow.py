@@ -72,7 +72,7 @@ def cond(
     fn1: Callable[[], Any] | None = None,
     fn2: Callable[[], Any] | None = None,
 ) -> Any:
-    """`true_fn()` or `false_fn()`, as `pred` says when the graph runs. Both must return the same structure and types."""
+    """`true_fn()` or `false_fn()`, as `pred` says when the graph runs; both return the same structure and types."""
     return functions.cond(to_tensor(pred), true_fn or fn1, false_fn or fn2)
 
 

@@ -1,8 +1,8 @@
 """TensorFlow 1's graph: where operations go when nothing runs yet, with their names, collections and order.
 
-A graph is a `Context` of the tensor layer: while it is current, every operation builds a node in it. Effects (assignments)
-need no token of their own: a session runs what its fetches need in the order of creation, which respects data and
-control dependencies alike, since an operation can only depend on what existed before it.
+A graph is a `Context` of the tensor layer: while it is current, every operation builds a node in it. Effects
+(assignments) need no token of their own: a session runs what its fetches need in the order of creation, which respects
+data and control dependencies alike, since an operation can only depend on what existed before it.
 """
 
 from __future__ import annotations
@@ -204,7 +204,7 @@ class Graph(contexts.Context):
     # --- names
 
     def unique_name(self, name: str) -> str:
-        """`name` inside the open name scopes, with a number if it is taken. A name ending in ``/`` is taken as it is."""
+        """`name` inside the open name scopes, with a number if it is taken. One ending in ``/`` is taken as it is."""
         with self._lock:
             full = name[:-1] if name.endswith("/") else (f"{self._scope}/{name}" if self._scope else name)
             count = self._used.get(full, 0)

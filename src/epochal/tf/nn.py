@@ -14,11 +14,12 @@ from epochal.tf.graph import operation
 from epochal.tf.math_ops import sigmoid, tanh
 
 __all__ = [
-    "avg_pool", "avg_pool2d", "batch_normalization", "bias_add", "conv1d", "conv2d", "dropout", "elu", "embedding_lookup", "gelu",
-    "in_top_k", "l2_loss", "l2_normalize", "leaky_relu", "log_softmax", "max_pool", "max_pool2d", "moments", "relu", "relu6", "relu_layer", "selu",
-    "sigmoid", "sigmoid_cross_entropy_with_logits", "silu", "softmax", "softmax_cross_entropy_with_logits",
-    "softmax_cross_entropy_with_logits_v2", "softplus", "softsign", "sparse_softmax_cross_entropy_with_logits", "swish",
-    "tanh", "xw_plus_b", "zero_fraction",
+    "avg_pool", "avg_pool2d", "batch_normalization", "bias_add", "conv1d", "conv2d", "dropout", "elu",
+    "embedding_lookup", "gelu", "in_top_k", "l2_loss", "l2_normalize", "leaky_relu", "log_softmax", "max_pool",
+    "max_pool2d", "moments", "relu", "relu6", "relu_layer", "selu", "sigmoid",
+    "sigmoid_cross_entropy_with_logits", "silu", "softmax", "softmax_cross_entropy_with_logits",
+    "softmax_cross_entropy_with_logits_v2", "softplus", "softsign", "sparse_softmax_cross_entropy_with_logits",
+    "swish", "tanh", "xw_plus_b", "zero_fraction",
 ]  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """TensorFlow 1's session: the values of a graph's variables, and the compiled programs of what was fetched from it.
 
-Each distinct set of fetches and fed shapes is compiled once. After that a call looks its plan up, hands the arrays to the
-executable and puts the results into the structure of the fetches.
+Each distinct set of fetches and fed shapes is compiled once. After that a call looks its plan up, hands the arrays to
+the executable and puts the results into the structure of the fetches.
 """
 
 from __future__ import annotations
@@ -291,7 +291,7 @@ def _packer(
     element = graph.as_graph_element(fetches)
     if isinstance(element, Operation):
         roots.append(element)
-        return lambda results: None
+        return lambda _results: None
     if isinstance(element, (GraphVariable, EagerVariable)):
         with graph:
             element = graph.wrap(graph.read(element))

@@ -110,7 +110,8 @@ class GraphVariable:
                 to_tensor(self.initial_value, dtype)
             if None in self.initial_value.shape:
                 raise ShapeError(
-                    f"Variable {base!r}: the initial value must have a known shape. Received: {self.initial_value.shape}"
+                    f"Variable {base!r}: the initial value must have a known shape. "
+                    f"Received: {self.initial_value.shape}"
                 )
             self.type = TensorType(self.initial_value.dtype, tuple(self.initial_value.dimensions))
             assigned = graph.assign_value(self, _value_in(self.initial_value))

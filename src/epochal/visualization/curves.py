@@ -25,20 +25,20 @@ def line_chart(title: str, series: Mapping[str, Sequence[float]], x_label: str =
     low, high = min(low, ticks[0]), max(high, ticks[-1])
     count = max((len(line) for line in series.values()), default=1)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">',
-        f'<text x="{LEFT}" y="18" class="title">{escape(title)}</text>',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img"',
+        f' aria-label="{escape(title)}"><text x="{LEFT}" y="18" class="title">{escape(title)}</text>',
     ]
     for tick in ticks:
         y = _y(tick, low, high)
         parts.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}" class="grid"/>')
         parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{tick:g}</text>')
-    for epoch in _epoch_ticks(count):
-        parts.append(
-            f'<text x="{_x(epoch - 1, count):.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{epoch}</text>'
-        )
-    parts.append(
-        f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 4}" text-anchor="middle">{escape(x_label)}</text>'
-    )
+    below = HEIGHT - BOTTOM + 16
+    parts += [
+        f'<text x="{_x(epoch - 1, count):.1f}" y="{below}" text-anchor="middle">{epoch}</text>'
+        for epoch in _epoch_ticks(count)
+    ]
+    middle = (LEFT + WIDTH - RIGHT) / 2
+    parts.append(f'<text x="{middle}" y="{HEIGHT - 4}" text-anchor="middle">{escape(x_label)}</text>')
     for index, (label, line) in enumerate(series.items()):
         colour = COLOURS[index % len(COLOURS)]
         points = [(_x(i, count), _y(value, low, high)) for i, value in enumerate(line) if math.isfinite(value)]
