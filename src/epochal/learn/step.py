@@ -1,0 +1,138 @@
+"""One step of training, evaluation or prediction as one program.
+
+A step is a Python function of tensors that reads and assigns variables. It is traced once for the shapes and element
+types of its data; variables become the program's state. Two forms: `compile_batch`, whose arguments are a batch, and
+`compile_rows`, whose arguments are whole data sets: it picks its own rows by a step counter that is state too, so an
+engine can run many steps in a row without coming back to Python.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from epochal import dtypes, tree
+from epochal.compile import compile_program
+from epochal.ir import Array
+from epochal.tensor import Tensor, Variable, convert, functions
+from epochal.tensor.context import Trace
+from epochal.tensor.dispatch import apply
+from epochal.tensor.tensor import TensorSpec
+
+StepFunction = Callable[[list[Tensor]], Any]
+"""From the leaves of a batch to a structure of tensors."""
+
+
+class Step:
+    """A compiled step.
+
+    Attributes:
+        variables: The variables it reads and assigns, in the order of the program's states.
+        structure: How its results are nested.
+    """
+
+    __slots__ = ("_executable", "_state", "structure", "variables")
+
+    def __init__(self, executable: Any, variables: Sequence[Variable], structure: tree.Structure) -> None:
+        self._executable = executable
+        self.variables = tuple(variables)
+        self.structure = structure
+        # Variables keep their array for life, so the list of arrays can be made once.
+        self._state = [variable.data for variable in self.variables]
+
+    def run(self, arguments: Sequence[Array], num_threads: int | None = None) -> list[Array]:
+        """One run on these arguments; the leaves of its results."""
+        results: list[Array] = self._executable(arguments, self._state, num_threads)
+        return results
+
+    def bind(self, arguments: Sequence[Array], num_threads: int | None = None) -> Any:
+        """Ties it to arguments that are used where they lie; see `epochal.backends.base.Binding`."""
+        return self._executable.bind(arguments, self._state, num_threads)
+
+    def pack(self, leaves: Sequence[Any]) -> Any:
+        """Results nested as the function nested them."""
+        return tree.unflatten(self.structure, leaves)
+
+
+def specification(array: Array, name: str) -> TensorSpec:
+    """Shape and element type of an argument."""
+    return TensorSpec(array.shape, dtypes.get(array.dtype), name)
+
+
+def _compile(body: Callable[[list[Tensor]], Any], specs: Sequence[TensorSpec], backend: str | None) -> Step:
+    with Trace() as trace:
+        results = body([trace.argument(spec) for spec in specs])
+        leaves, structure = tree.flatten_with_structure(results)
+        leaves = [convert(leaf) for leaf in leaves]
+    program = trace.finish(leaves)
+    return Step(compile_program(program, backend), trace.variables, structure)
+
+
+def standard_floats(tensor: Tensor, floatx: str) -> Tensor:
+    """Floating point data in the type that layers compute in; other data as they are."""
+    return functions.cast(tensor, floatx) if tensor.dtype.is_floating else tensor
+
+
+def compile_batch(
+    function: StepFunction, specs: Sequence[TensorSpec], floatx: str = "float32", backend: str | None = None
+) -> Step:
+    """A step whose arguments are the leaves of one batch."""
+
+    def body(arguments: list[Tensor]) -> Any:
+        return function([standard_floats(argument, floatx) for argument in arguments])
+
+    return _compile(body, specs, backend)
+
+
+def compile_rows(
+    function: StepFunction,
+    specs: Sequence[TensorSpec],
+    counter: Variable,
+    size: int,
+    stride: int,
+    shuffled: bool,
+    floatx: str = "float32",
+    backend: str | None = None,
+) -> Step:
+    """A step that picks its own rows: those from ``counter * stride`` on, `size` of them; then counts up.
+
+    Args:
+        function: The step.
+        specs: The data sets, each ``[n, ...]``.
+        counter: int32 scalar: which step is next.
+        size: Rows of a batch.
+        stride: Rows from one batch to the next: `size`, but for a last batch that is smaller.
+        shuffled: Whether there is one more argument, int32 ``[n]``: the order in which rows are taken.
+        floatx: Type for floating point data.
+        backend: Engine.
+    """
+    specs = list(specs)
+    if shuffled:
+        specs.append(TensorSpec((specs[0].shape[0],), "int32", "order"))
+
+    def body(arguments: list[Tensor]) -> Any:
+        start = functions.reshape(counter * stride, (1,))
+        if shuffled:
+            rows = apply("dynamic_slice", arguments[-1], start, sizes=(size,))
+            batch = [functions.gather(argument, rows, axis=0) for argument in arguments[:-1]]
+        else:
+            batch = [_slice_rows(argument, start, size) for argument in arguments]
+        results = function([standard_floats(leaf, floatx) for leaf in batch])
+        counter.assign(counter + 1)
+        return results
+
+    return _compile(body, specs, backend)
+
+
+def _slice_rows(argument: Tensor, start: Tensor, size: int) -> Tensor:
+    rank = len(argument.shape)
+    starts = start if rank == 1 else functions.concatenate([start, np.zeros(rank - 1, np.int32)], axis=0)
+    sliced: Tensor = apply("dynamic_slice", argument, starts, sizes=(size, *argument.shape[1:]))
+    return sliced
+
+
+def new_counter() -> Variable:
+    """The counter that `compile_rows` takes."""
+    return Variable(np.int32(0), dtype="int32", trainable=False, name="step")
