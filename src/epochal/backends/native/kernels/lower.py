@@ -8,6 +8,7 @@ from epochal.backends.native.kernels.convolution import Sweep, sweep_launch
 from epochal.backends.native.kernels.epilogue import Epilogue, dense_strides
 from epochal.backends.native.kernels.finish import Finish
 from epochal.backends.native.kernels.geometry import Geometry, geometry_of
+from epochal.backends.native.kernels.pooling import POOLS, lower_pool
 from epochal.backends.native.kernels.problem import arrange
 from epochal.backends.native.kernels.product import lower_product, product_launch
 from epochal.backends.native.kernels.swap import swap_launch
@@ -17,7 +18,7 @@ from epochal.ir import Node
 FUSES = frozenset({"dot_general", "conv", "conv_data_gradient", "conv_weight_gradient"})
 """Operators whose kernels take an epilogue."""
 
-LOWERS = FUSES | {"max_pool", "max_pool_gradient", "max_pool_select", "avg_pool", "avg_pool_gradient"}
+LOWERS = FUSES | POOLS
 """Operators that have kernels here."""
 
 
@@ -31,6 +32,9 @@ def lower(node: Node, epilogue: Epilogue | None = None) -> tuple[Launch, ...] | 
         ``None`` if there is no kernel for the node and its element type: it is left to the operator's reference.
     """
     name = node.operator.name
+    if name in POOLS:
+        assert epilogue is None, f"{name} takes no epilogue"
+        return lower_pool(node)
     if name == "dot_general":
         return None if node.inputs[0].dtype.is_bool else lower_product(node, epilogue)
     if name == "conv":
