@@ -4,7 +4,7 @@
 | --- | --- |
 | EPOCHAL_NUM_THREADS | threads of a compiled program; default: what the container's CPU quota and affinity allow |
 | EPOCHAL_BACKEND | the engine: ``native`` (default) or ``reference`` |
-| EPOCHAL_CACHE | folder of compiled code; default ``$XDG_CACHE_HOME/epochal`` or ``~/.cache/epochal``; ``0`` turns it off |
+| EPOCHAL_CACHE | folder of compiled code, ``0``: none; default ``$XDG_CACHE_HOME/epochal``, else ``~/.cache/epochal`` |
 """
 
 from __future__ import annotations

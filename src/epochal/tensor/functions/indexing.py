@@ -77,7 +77,11 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Tensor:
     if picks.ndim != tensor.ndim:
         raise ShapeError(f"take_along_axis needs as many axes. Received shapes: {tensor.shape} and {picks.shape}")
     picks = wrapped(picks, axis_size(tensor, place))
-    index = cast(picks, dtypes.int32)
+    sizes = tuple(
+        size if current == place or picks.dimensions[current] != 1 else tensor.dimensions[current]
+        for current, size in enumerate(picks.dimensions)
+    )
+    index = broadcast_to(cast(picks, dtypes.int32), sizes)
     flat: Any = None
     for current in range(tensor.ndim):
         position = index if current == place else _positions(tensor, index, current)
@@ -91,8 +95,6 @@ def _positions(x: Tensor, index: Tensor, axis: int) -> Tensor:
     """Where along an axis each place of `index` is; 0 where x has but one."""
     if x.dimensions[axis] == 1:
         return full_like(index, 0)
-    if index.dimensions[axis] == 1 and x.dimensions[axis] != 1:
-        raise ShapeError(f"take_along_axis: indices of shape {index.shape} do not fit shape {x.shape}.")
     return iota(index.dimensions, axis, dtypes.int32)
 
 
