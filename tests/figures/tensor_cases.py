@@ -26,12 +26,98 @@ KT = np.cos(np.arange(3 * 2 * 5 * 4, dtype=np.float32)).reshape(3, 2, 5, 4)
 KD = np.cos(np.arange(3 * 3 * 4 * 2, dtype=np.float32)).reshape(3, 3, 4, 2)
 LABELS = np.array([2, 0], np.int32)
 
-_UNARY = ["abs", "absolute", "negative", "sign", "square", "sqrt", "rsqrt", "exp", "expm1", "log", "log1p", "log2", "log10", "sin", "cos", "tan", "sinh", "cosh", "tanh", "arcsinh", "sigmoid", "erf", "relu", "relu6", "elu", "selu", "silu", "softplus", "softsign", "mish", "hard_sigmoid", "hard_silu", "log_sigmoid", "floor", "ceil", "round", "reciprocal", "isfinite", "isnan", "isinf", "logical_not", "leaky_relu", "gelu", "celu", "hard_tanh", "tanh_shrink", "soft_shrink", "hard_shrink", "trunc"]
+_UNARY = [
+    "abs",
+    "absolute",
+    "negative",
+    "sign",
+    "square",
+    "sqrt",
+    "rsqrt",
+    "exp",
+    "expm1",
+    "log",
+    "log1p",
+    "log2",
+    "log10",
+    "sin",
+    "cos",
+    "tan",
+    "sinh",
+    "cosh",
+    "tanh",
+    "arcsinh",
+    "sigmoid",
+    "erf",
+    "relu",
+    "relu6",
+    "elu",
+    "selu",
+    "silu",
+    "softplus",
+    "softsign",
+    "mish",
+    "hard_sigmoid",
+    "hard_silu",
+    "log_sigmoid",
+    "floor",
+    "ceil",
+    "round",
+    "reciprocal",
+    "isfinite",
+    "isnan",
+    "isinf",
+    "logical_not",
+    "leaky_relu",
+    "gelu",
+    "celu",
+    "hard_tanh",
+    "tanh_shrink",
+    "soft_shrink",
+    "hard_shrink",
+    "trunc",
+]
 _OURS = {"abs": "absolute"}
 _POSITIVE = {"sqrt", "rsqrt", "log", "log1p", "log2", "log10", "reciprocal"}
-_BINARY = ["add", "subtract", "multiply", "divide", "floor_divide", "mod", "power", "maximum", "minimum", "arctan2", "logaddexp"]
-_COMPARE = ["equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "logical_and", "logical_or", "logical_xor"]
-_REDUCE = ["sum", "mean", "prod", "max", "min", "any", "all", "var", "std", "argmax", "argmin", "count_nonzero", "logsumexp"]
+_BINARY = [
+    "add",
+    "subtract",
+    "multiply",
+    "divide",
+    "floor_divide",
+    "mod",
+    "power",
+    "maximum",
+    "minimum",
+    "arctan2",
+    "logaddexp",
+]
+_COMPARE = [
+    "equal",
+    "not_equal",
+    "less",
+    "less_equal",
+    "greater",
+    "greater_equal",
+    "logical_and",
+    "logical_or",
+    "logical_xor",
+]
+_REDUCE = [
+    "sum",
+    "mean",
+    "prod",
+    "max",
+    "min",
+    "any",
+    "all",
+    "var",
+    "std",
+    "argmax",
+    "argmin",
+    "count_nonzero",
+    "logsumexp",
+]
 _FLOAT_ONLY = {"divide", "arctan2", "logaddexp"}
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import builtins
-import itertools
+import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,23 @@ from epochal.tensor.convert import convert
 from epochal.tensor.dispatch import apply
 from epochal.tensor.functions.elementwise import add, multiply
 from epochal.tensor.functions.indexing import as_indices, axis_size, wrapped
-from epochal.tensor.functions.movement import expand_dims, flip, moveaxis, reshape, slice_axis
+from epochal.tensor.functions.movement import expand_dims, flip, moveaxis, reshape, slice_axis, transpose
 from epochal.tensor.tensor import Tensor, eager
+
+
+@dataclass
+class _Plan:
+    """What an index asks for, axis by axis.
+
+    Attributes:
+        slices: Of each axis that is cut (an integer cuts one entry).
+        picks: Of each axis that an integer tensor indexes.
+        layout: Axes of the result: an axis of the operand, ``"new"``, or ``"picked"`` (those of the integer tensors).
+    """
+
+    slices: dict[int, builtins.slice]
+    picks: dict[int, Tensor]
+    layout: list[int | str]
 
 
 def get_item(tensor: Any, index: Any) -> Tensor:
@@ -25,30 +41,42 @@ def get_item(tensor: Any, index: Any) -> Tensor:
         NotSupportedError: A bool mask that is symbolic.
     """
     x = convert(tensor)
-    entries = _expand(index if isinstance(index, tuple) else (index,), x.ndim)
-    advanced: list[tuple[int, Tensor]] = []
+    plan = _plan(_expand(index if isinstance(index, tuple) else (index,), x.ndim), x.shape)
+    for axis, entry in plan.slices.items():
+        x = _sliced(x, axis, entry)
+    kept = [axis for axis in plan.layout if isinstance(axis, int)]
+    if not plan.picks:
+        shape = tuple(1 if place == "new" else x.dimensions[place] for place in plan.layout)  # type: ignore[index]
+        return x if plan.layout == list(range(x.ndim)) else reshape(x, shape)
+    return _picked(x, plan, kept)
+
+
+def _plan(entries: list[Any], shape: tuple[int | None, ...]) -> _Plan:
+    plan = _Plan({}, {}, [])
     axis = 0
-    squeezed: list[int] = []
-    added: list[int] = []
-    plain: list[tuple[int, builtins.slice]] = []
-    for entry in entries:
+    places = []  # in the index, of what NumPy counts as advanced: integer tensors, and integers beside them
+    for place, entry in enumerate(entries):
         if entry is None:
-            added.append(axis)
-        elif isinstance(entry, builtins.slice):
-            plain.append((axis, entry))
-            axis += 1
-        elif isinstance(entry, int):
-            plain.append((axis, _single(entry, x.shape[axis], x.shape)))
-            squeezed.append(axis)
-            axis += 1
+            plan.layout.append("new")
+            continue
+        if isinstance(entry, builtins.slice):
+            plan.slices[axis] = entry
+            plan.layout.append(axis)
         else:
-            advanced.append((axis, entry))
-            axis += 1
-    for place, entry in plain:
-        x = _sliced(x, place, entry)
-    if advanced:
-        return _advanced(x, advanced, squeezed, added)
-    return _axes(x, squeezed, added)
+            if isinstance(entry, int):
+                plan.slices[axis] = _single(entry, shape[axis], shape)
+            else:
+                plan.picks[axis] = entry
+            if not places:
+                plan.layout.append("picked")
+            places.append(place)
+        axis += 1
+    if places and places[-1] - places[0] >= len(places):
+        plan.layout.remove("picked")
+        plan.layout.insert(0, "picked")
+    if not plan.picks and places:
+        plan.layout.remove("picked")
+    return plan
 
 
 def _expand(entries: tuple[Any, ...], rank: int) -> list[Any]:
@@ -123,46 +151,25 @@ def _sliced(x: Tensor, axis: int, entry: builtins.slice) -> Tensor:
     return slice_axis(flip(x, axis), axis, size - 1 - first, max(size - 1 - last, size - 1 - first), -step)
 
 
-def _axes(x: Tensor, squeezed: list[int], added: list[int]) -> Tensor:
-    """Axes of integers taken out and new ones put in (before the axis of x that each of `added` names)."""
-    if not squeezed and not added:
-        return x
-    shape: list[Any] = []
-    for axis, size in enumerate((*x.dimensions, None)):
-        shape += [1] * added.count(axis)
-        if size is not None and axis not in squeezed:
-            shape.append(size)
-    return reshape(x, tuple(shape))
-
-
-def _advanced(x: Tensor, advanced: list[tuple[int, Tensor]], squeezed: list[int], added: list[int]) -> Tensor:
-    """Integer tensors broadcast against one another; integers beside them count as such, as in NumPy."""
-    picks = dict(advanced)
-    adjacent_axes = sorted([*picks, *squeezed])
-    apart = any(later - earlier > 1 for earlier, later in itertools.pairwise(adjacent_axes))
-    apart = apart or any(adjacent_axes[0] < place <= adjacent_axes[-1] for place in added)
-    rank = max(pick.ndim for pick in picks.values())
-    order = [*sorted(picks)]
-    flat = _joined(x, [picks[axis] for axis in order], order, rank)
-    rest = [axis for axis in range(x.ndim) if axis not in picks]
-    moved = moveaxis(x, order, list(range(len(order)))) if order != list(range(len(order))) else x
-    merged = reshape(moved, (-1, *moved.dimensions[len(order) :])) if len(order) > 1 else moved
+def _picked(x: Tensor, plan: _Plan, kept: list[int]) -> Tensor:
+    """Integer tensors broadcast against one another and together name entries of the axes they index."""
+    axes = sorted(plan.picks)
+    flat = _joined(x, [plan.picks[axis] for axis in axes], axes, max(pick.ndim for pick in plan.picks.values()))
+    sizes = [x.dimensions[axis] for axis in kept]
+    moved = transpose(x, [*axes, *kept, *(axis for axis in plan.slices if axis not in kept)])
+    known = [x.shape[axis] for axis in axes]
+    merged = reshape(moved, (-1 if None in known else math.prod(known), *sizes))  # type: ignore[arg-type]
     result: Tensor = apply("gather", merged, flat, axis=0)
-    # Axes now: those of the indices, then the rest; the sliced-out integers among the rest have size 1.
-    first = 0 if apart else sum(1 for axis in rest if axis < adjacent_axes[0])
-    result = moveaxis(result, list(range(flat.ndim)), list(range(first, first + flat.ndim))) if first else result
+    before = sum(1 for place in plan.layout[: plan.layout.index("picked")] if place != "new")
+    if before:
+        result = moveaxis(result, list(range(flat.ndim)), list(range(before, before + flat.ndim)))
+    if "new" not in plan.layout:
+        return result
+    rest = iter(sizes)
     shape: list[Any] = []
-    for position, axis in enumerate((*rest, x.ndim)):
-        if position == first:
-            shape += list(flat.dimensions)
-        shape += [1] * sum(1 for place in added if _before(place, axis, rest[position - 1] if position else -1))
-        if axis < x.ndim and axis not in squeezed:
-            shape.append(x.dimensions[axis])
+    for place in plan.layout:
+        shape += [1] if place == "new" else list(flat.dimensions) if place == "picked" else [next(rest)]
     return reshape(result, tuple(shape))
-
-
-def _before(place: int, axis: int, previous: int) -> bool:
-    return previous < place <= axis
 
 
 def _joined(x: Tensor, picks: list[Tensor], axes: list[int], rank: int) -> Tensor:
