@@ -59,9 +59,17 @@ class Register(NamedTuple):
 
 
 class Section:
-    """A straight-line stretch of code. `tail` holds its terminator, `memo` the pure instructions in it."""
+    """A straight-line stretch of code.
 
-    __slots__ = ("depth", "head", "lines", "memo", "parent", "tail")
+    Attributes:
+        parent: The section that dominates it.
+        depth: Number of ancestors.
+        head, lines, tail: Label and phis, instructions, terminator.
+        memo: Pure instructions in it, by their text.
+        values: For emitters: what else is known here, by any key.
+    """
+
+    __slots__ = ("depth", "head", "lines", "memo", "parent", "tail", "values")
 
     def __init__(self, parent: Section | None) -> None:
         self.parent = parent
@@ -70,6 +78,7 @@ class Section:
         self.lines: list[str] = []
         self.tail: list[str] = []
         self.memo: dict[str, Register] = {}
+        self.values: dict[object, Register] = {}
 
 
 class Loop:
@@ -173,6 +182,11 @@ class Writer:
             yield
         finally:
             self.section = saved
+
+    @property
+    def entry(self) -> Section:
+        """The function's first section, which dominates all."""
+        return self._sections[0]
 
     @contextmanager
     def loop(self, begin: int | Register, end: int | Register, step: int = 1) -> Iterator[Loop]:
@@ -429,6 +443,9 @@ class Writer:
 
     def store(self, pointer: Register, value: Register, dtype: DType, mask: Register | None = None) -> None:
         """Writes elements, given in their arithmetic form. Lanes outside `mask` are left."""
+        if mask is not None and mask == self.tail_mask(1, mask.lanes):
+            # LLVM 22 writes four bytes here where two were meant: a masked store of one lane of a truncated vector.
+            value, mask = self.extract(value, 0), None
         raw = self.to_memory(value, dtype)
         align = KIND_BYTES[raw.kind]
         if mask is None:
