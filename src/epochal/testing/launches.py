@@ -13,9 +13,7 @@ from epochal.backends.native.engine import Code, engine
 from epochal.backends.native.kernel import Launch
 from epochal.ir import Array, Value
 
-_FUNCTION = ctypes.CFUNCTYPE(
-    None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p
-)
+_FUNCTION = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p)
 _GUARD = 64
 
 

@@ -146,7 +146,11 @@ def test_phases_send_each_cotangent_back_once():
             if 0 <= output * stride - before + tap * dilation < size
         }
         found = [
-            (phase.first + i * phase.spacing, i * phase.stride + phase.base + j * phase.reach, phase.entry + j * phase.skip)
+            (
+                phase.first + i * phase.spacing,
+                i * phase.stride + phase.base + j * phase.reach,
+                phase.entry + j * phase.skip,
+            )
             for phase in backward_phases(size, count, taps, stride, dilation, before)
             for i in range(phase.count)
             for j in range(phase.taps)

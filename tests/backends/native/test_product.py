@@ -109,7 +109,7 @@ def run_epilogue(result, build, arrays, transposed=False):
     nodes, inputs, outputs = build(result)
     epilogue = Epilogue(tuple(nodes), tuple(inputs), tuple(outputs))
     assert accepts(epilogue, result)
-    given = {value: array for value, array in zip((*result.node.inputs, *inputs), arrays, strict=True)}
+    given = dict(zip((*result.node.inputs, *inputs), arrays, strict=True))
     launcher = Launcher(lower(result.node, epilogue), given)
     launcher.run_apart()
     values = dict(given)

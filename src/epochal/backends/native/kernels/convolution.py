@@ -88,17 +88,15 @@ class Convolution:
     def __init__(self, sweep: Sweep, finish: Finish) -> None:
         self.sweep, self.finish = sweep, finish
         # A result with one spatial axis has a height of 1.
-        self.places = [
-            steps if len(steps) == 4 else (steps[0], 0, *steps[1:]) for steps in finish.strides
-        ]
+        self.places = [steps if len(steps) == 4 else (steps[0], 0, *steps[1:]) for steps in finish.strides]
         rows = max(phase.count for phase in sweep.heights)
         image_bytes = max(1, sweep.source[0] * sweep.dtype.itemsize)
         most = max(1, sweep.work // 500_000)
         shares = max(1, sweep.images * sweep.groups)
         bands = max(-(-min(PIECES, most) // shares), min(most // shares, image_bytes >> 19))
-        self.bands = max(1, min(bands, rows))
+        self.bands: int = max(1, min(bands, rows))
         chunk = min(sweep.images * self.bands * sweep.groups // min(PIECES, most), max(1, (1 << 18) // image_bytes))
-        self.chunk = max(1, min(chunk, sweep.images))
+        self.chunk: int = max(1, min(chunk, sweep.images))
 
     @property
     def pieces(self) -> int:
@@ -122,9 +120,7 @@ class Convolution:
             whole = (writer.constant(0, "i64"), writer.constant(panels[-1].end, "i64"))
             for panel in panels:
 
-                def one(
-                    number: Register, panel: Panels = panel, places: Sequence[Register] = tuple(places)
-                ) -> None:
+                def one(number: Register, panel: Panels = panel, places: Sequence[Register] = tuple(places)) -> None:
                     width = writer.constant(lanes * len(panels[0].widths), "i64")
                     columns = (0, 1, *(place[3] for place in self.places))
                     here = advance(writer, places, writer.binary("mul", number, width), columns)
@@ -135,9 +131,7 @@ class Convolution:
                 over(writer, whole, panel.first, panel.end, one)
         return writer.module()
 
-    def _image(
-        self, writer: Writer, lanes: int, panel: Panels, band: Register, places: Sequence[Register]
-    ) -> None:
+    def _image(self, writer: Writer, lanes: int, panel: Panels, band: Register, places: Sequence[Register]) -> None:
         """One image's part of a piece, for one panel of channels."""
         most = most_rows(writer.target, len(panel.widths))
         for height in self.sweep.heights:
@@ -221,9 +215,7 @@ class Convolution:
         whole = (writer.constant(0, "i64"), writer.constant(run.number, "i64"))
         over(writer, whole, 0, run.number, block)
 
-    def _at_column(
-        self, writer: Writer, places: Sequence[Register], width: Phase, first: int
-    ) -> list[Register]:
+    def _at_column(self, writer: Writer, places: Sequence[Register], width: Phase, first: int) -> list[Register]:
         """Places at output `first` of a row, at its first tap."""
         at = (
             width.position(first) * self.sweep.source[2],

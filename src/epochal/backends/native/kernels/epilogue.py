@@ -39,7 +39,9 @@ class Epilogue:
         parts = [",".join(str(value.type) for value in numbers)]
         for node in self.nodes:
             operands = ",".join(str(numbers[value]) for value in node.inputs)
-            parameters = ";".join(f"{name}={parameter_key(node.parameters[name])!r}" for name in sorted(node.parameters))
+            parameters = ";".join(
+                f"{name}={parameter_key(node.parameters[name])!r}" for name in sorted(node.parameters)
+            )
             parts.append(f"{node.operator.name}({operands}){parameters}")
             for output in node.outputs:
                 numbers[output] = len(numbers)
@@ -60,7 +62,7 @@ class View:
     strides: tuple[int, ...]
 
 
-def views(epilogue: Epilogue, shape: tuple[int, ...]) -> dict[Value, View | bool | int | float] | None:
+def views(epilogue: Epilogue) -> dict[Value, View | bool | int | float] | None:
     """The values of an epilogue that need no computing: views of inputs, and constants of equal elements.
 
     Returns:
@@ -107,7 +109,7 @@ def _view(node: Node, seen: View) -> View | None:
 def accepts(epilogue: Epilogue, result: Value) -> bool:
     """Whether an epilogue is one that the kernels here can do on `result`."""
     shape = static_shape(result)
-    found = views(epilogue, shape)
+    found = views(epilogue)
     if found is None or any(static_shape(value) != shape for value in epilogue.outputs):
         return False
     ready = {value for value in found if static_shape(value) == shape or not isinstance(found[value], View)}

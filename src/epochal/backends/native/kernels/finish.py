@@ -24,7 +24,7 @@ class Finish:
 
     def __init__(self, result: Value, epilogue: Epilogue | None) -> None:
         epilogue = nothing(result) if epilogue is None else epilogue
-        found = views(epilogue, static_shape(result))
+        found = views(epilogue)
         if found is None:
             raise NotSupportedError("an epilogue with an input that strides cannot describe")
         self.epilogue, self.result, self.found = epilogue, result, found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from epochal.backends.native.kernel import Launch
 from epochal.backends.native.kernels.axes import Axis
 from epochal.backends.native.kernels.convolution import Sweep, sweep_launch
-from epochal.backends.native.kernels.epilogue import Epilogue, dense_strides
+from epochal.backends.native.kernels.epilogue import Epilogue
 from epochal.backends.native.kernels.finish import Finish
 from epochal.backends.native.kernels.geometry import Geometry, geometry_of
 from epochal.backends.native.kernels.pooling import POOLS, lower_pool
@@ -56,14 +56,12 @@ def _convolution(node: Node, geometry: Geometry, epilogue: Epilogue | None) -> t
     single = geometry.y[:2] == (1, 1) and not geometry.padded
     if geometry.groups == 1 and (geometry.pointwise or single):
         return (_as_product(node, geometry, finish),)
-    kernel = dense_strides((window[0], window[1], geometry.inputs, y[2]))
     sweep = Sweep(
         geometry.dtype, geometry.images, geometry.groups, geometry.inputs, geometry.outputs,
         (x[0] * x[1] * x[2], x[1] * x[2], x[2], geometry.inputs),
         (window[1] * geometry.inputs * y[2], geometry.inputs * y[2], y[2], geometry.outputs),
         tuple(geometry.forward(0)), tuple(geometry.forward(1)), geometry.work,
     )  # fmt: skip
-    del kernel
     return (sweep_launch(sweep, finish, *node.inputs),)
 
 
@@ -73,9 +71,7 @@ def _as_product(node: Node, geometry: Geometry, finish: Finish) -> Launch:
     places = [steps if len(steps) == 4 else (steps[0], 0, *steps[1:]) for steps in finish.strides]
     rows = [
         Axis(size, (step, 0, *(place[axis] for place in places)))
-        for axis, (size, step) in enumerate(
-            ((geometry.images, x[0] * x[1] * x[2]), (y[0], x[1] * x[2]), (y[1], x[2]))
-        )
+        for axis, (size, step) in enumerate(((geometry.images, x[0] * x[1] * x[2]), (y[0], x[1] * x[2]), (y[1], x[2])))
     ]
     columns = [Axis(y[2], (0, 1, *(place[3] for place in places)))]
     summed = [

@@ -155,9 +155,7 @@ class Pooling:
     def _operands(self) -> int:
         return 2 if self.pool.name in ("max_pool_gradient", "max_pool_select") else 1
 
-    def _pixels(
-        self, writer: Writer, lanes: int, down: Sort, across: Sort, places: Sequence[Register]
-    ) -> None:
+    def _pixels(self, writer: Writer, lanes: int, down: Sort, across: Sort, places: Sequence[Register]) -> None:
         """The outputs of one row that see the same entries."""
         pool = self.pool
         channels = pool.x[2]
@@ -311,9 +309,7 @@ def _max_pool_select(
 def _max_pool_gradient(
     writer: Writer, pool: Pool, lanes: int, width: int, shape: tuple[int, int], places: Sequence[Register]
 ) -> None:
-    cotangent = load_columns(
-        writer, writer.offset(writer.argument(1), pool.dtype, places[1]), pool.dtype, lanes, width
-    )
+    cotangent = load_columns(writer, writer.offset(writer.argument(1), pool.dtype, places[1]), pool.dtype, lanes, width)
     winners = _winners(writer, pool, lanes, width, shape, places[0])
     beaten = writer.constant(False, "i1", lanes)
     zero = writer.constant(0, cotangent.kind, lanes)
@@ -327,9 +323,7 @@ def _max_pool_gradient(
 def _avg_pool_gradient(
     writer: Writer, pool: Pool, lanes: int, width: int, shape: tuple[int, int], places: Sequence[Register]
 ) -> None:
-    cotangent = load_columns(
-        writer, writer.offset(writer.argument(0), pool.dtype, places[1]), pool.dtype, lanes, width
-    )
+    cotangent = load_columns(writer, writer.offset(writer.argument(0), pool.dtype, places[1]), pool.dtype, lanes, width)
     part = _divided(writer, cotangent, shape[0] * shape[1])
     _scatter(writer, pool, lanes, width, shape, places[0], [part] * (shape[0] * shape[1]), writer.argument(1))
 

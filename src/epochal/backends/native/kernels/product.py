@@ -110,7 +110,9 @@ class Product:
                     top = writer.binary("mul", number, writer.constant(rows, "i64"))
                     if skipped:
                         top = writer.binary("add", top, writer.constant(skipped, "i64"))
-                    self._block(writer, lanes, panel, rows, advance(writer, here, top, self.problem.rows.steps), b, steps)
+                    self._block(
+                        writer, lanes, panel, rows, advance(writer, here, top, self.problem.rows.steps), b, steps
+                    )
 
                 over(writer, blocks, begin, end, block)
 
@@ -150,9 +152,7 @@ class Product:
         offsets = [tuple(row * step for row in range(rows)) for step in problem.rows.steps]
         block = unrolled(Block(problem.dtype, offsets[0], lanes, panel.widths, steps))
         tile = accumulate(writer, block, a, b)
-        self.finish.store(
-            writer, tile, lanes, panel.widths, 2, places[2:], offsets[2:], problem.columns.steps[2:]
-        )
+        self.finish.store(writer, tile, lanes, panel.widths, 2, places[2:], offsets[2:], problem.columns.steps[2:])
 
 
 def lower_product(node: Node, epilogue: Epilogue | None = None) -> tuple[Launch, ...]:

@@ -12,8 +12,15 @@ from epochal.backends.native.emit import ARITHMETIC_KIND, Register, Writer
 from epochal.backends.native.kernel import Kernel, Launch, Target
 from epochal.backends.native.kernels.axes import advance, decode, share
 from epochal.backends.native.kernels.block import (
-    Block, Step, Tile, accumulate, load_columns, most_rows, split_evenly, unrolled,
-)  # fmt: skip
+    Block,
+    Step,
+    Tile,
+    accumulate,
+    load_columns,
+    most_rows,
+    split_evenly,
+    unrolled,
+)
 from epochal.backends.native.kernels.combine import combine_launch
 from epochal.backends.native.kernels.finish import Finish
 from epochal.backends.native.kernels.geometry import Geometry
@@ -42,9 +49,8 @@ class WeightGradient:
         size = geometry.dtype.itemsize
         self.rows = geometry.taps * geometry.inputs
         buffer = self.rows * geometry.y[2] * size
-        self.samples = max(1, min(geometry.images, GROUPS, GROUP_BYTES // max(1, buffer)))
         most = max(1, geometry.work // 500_000)
-        self.samples = min(self.samples, most)
+        self.samples: int = max(1, min(geometry.images, most, GROUPS, GROUP_BYTES // max(1, buffer)))
         padded = geometry.padded
         merged = not padded and geometry.dilations[1] == 1 and geometry.groups == 1
         self.run = geometry.inputs * (geometry.window[1] if merged else 1)
@@ -52,10 +58,10 @@ class WeightGradient:
         self.copied = padded and self.listed
         self.exact = padded and not self.listed
         wanted = min(most, PIECES)
-        self.column_groups = max(1, min(-(-wanted // self.samples), geometry.outputs * size // 128))
+        self.column_groups: int = max(1, min(-(-wanted // self.samples), geometry.outputs * size // 128))
         shares = self.samples * self.column_groups * geometry.groups
         runs = 1 if self.listed else self.rows // self.run
-        self.run_groups = max(1, min(-(-wanted // shares), runs))
+        self.run_groups: int = max(1, min(-(-wanted // shares), runs))
         image = geometry.x[0] * geometry.x[1] * geometry.x[2] + geometry.y[0] * geometry.y[1] * geometry.y[2]
         self.images = max(1, min(PASS_BYTES // max(1, image * size), -(-geometry.images // self.samples)))
 
@@ -104,9 +110,7 @@ class WeightGradient:
                 count = writer.intrinsic("llvm.smin", left, writer.constant(self.images, "i64"))
                 start = writer.compare("eq", images.index, begin)
                 y_image = geometry.y[0] * geometry.y[1] * geometry.y[2]
-                here = advance(
-                    writer, places, images.index, (0 if self.copied else self.source[0], y_image, 0)
-                )
+                here = advance(writer, places, images.index, (0 if self.copied else self.source[0], y_image, 0))
                 if self.copied:
                     self._copy(writer, images.index, count)
                 for panel in panels:
@@ -135,9 +139,7 @@ class WeightGradient:
         scratch = Register("%scratch", "ptr")
         with writer.loop(writer.constant(0, "i64"), count) as image, writer.loop(0, rows) as row:
             number = writer.binary("add", first, image.index)
-            places = advance(
-                writer, [writer.constant(0, "i64")] * 2, number, (g.x[0] * g.x[1] * channels, 0)
-            )
+            places = advance(writer, [writer.constant(0, "i64")] * 2, number, (g.x[0] * g.x[1] * channels, 0))
             places = advance(writer, places, image.index, (0, self.source[0]))
             places = advance(writer, places, row.index, (g.x[1] * channels, self.source[1]))
             corner = top * self.source[1] + left * channels
@@ -145,9 +147,7 @@ class WeightGradient:
             source = writer.offset(writer.argument(0), g.dtype, places[0])
             target = writer.offset(scratch, g.dtype, places[1])
             size = pixels * channels * g.dtype.itemsize
-            writer.line(
-                f"call void @llvm.memcpy.p0.p0.i64(ptr {target.name}, ptr {source.name}, i64 {size}, i1 false)"
-            )
+            writer.line(f"call void @llvm.memcpy.p0.p0.i64(ptr {target.name}, ptr {source.name}, i64 {size}, i1 false)")
 
     def _panel(
         self,
@@ -270,7 +270,9 @@ class WeightGradient:
         tile: Tile = []
         for row in range(len(rows)):
             old = [
-                load_columns(writer, writer.offset(buffer, g.dtype, row * g.y[2] + index * lanes), g.dtype, lanes, width)
+                load_columns(
+                    writer, writer.offset(buffer, g.dtype, row * g.y[2] + index * lanes), g.dtype, lanes, width
+                )
                 for index, width in enumerate(panel.widths)
             ]
             tile.append([writer.select(start, zero, register) for register in old])
