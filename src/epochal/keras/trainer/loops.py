@@ -1,0 +1,165 @@
+"""How the batches of one epoch come and are run: rows of arrays inside the program, or batch by batch."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+import numpy as np
+
+from epochal.errors import ArgumentError
+from epochal.ir import Array
+from epochal.keras.trainer.data import ArrayData, BatchData, class_weights, unpack
+from epochal.learn.epoch import RowLoop
+
+
+class Loop(Protocol):
+    """The batches of epochs, one epoch after another.
+
+    Attributes:
+        steps: Batches of an epoch; ``None`` if not known before its end.
+    """
+
+    steps: int | None
+
+    def start(self) -> None:
+        """Begins an epoch."""
+        ...
+
+    def advance(self, limit: int) -> tuple[int, Any]:
+        """Runs up to `limit` batches; how many, and the results of the last. (0, None): the epoch is over."""
+        ...
+
+    def finish(self) -> None:
+        """Ends an epoch."""
+        ...
+
+
+class Rows:
+    """Arrays in memory, through programs that pick their own rows.
+
+    Args:
+        loop: The programs.
+        rows: How many rows there are.
+        random: Where orders come from, ``None`` to take rows as they lie.
+        steps: Batches of an epoch, if not all of a pass; passes then go on from one epoch to the next.
+    """
+
+    def __init__(self, loop: RowLoop, rows: int, random: np.random.BitGenerator | None, steps: int | None) -> None:
+        self._loop = loop
+        self._rows = rows
+        self._random = random
+        self._continues = steps is not None
+        self._begun = False
+        self.steps = loop.steps if steps is None else steps
+        self._left = 0
+
+    def start(self) -> None:
+        self._left = self.steps
+        if not self._begun or not self._continues:
+            self._new_pass()
+
+    def _new_pass(self) -> None:
+        self._begun = True
+        self._loop.start(None if self._random is None else random_order(self._random, self._rows))
+
+    def advance(self, limit: int) -> tuple[int, Any]:
+        if not self._left:
+            return 0, None
+        if self._loop.position >= self._loop.steps:
+            self._new_pass()
+        count, leaves = self._loop.advance(min(limit, self._left))
+        self._left -= count
+        return count, self._loop.pack(leaves)
+
+    def finish(self) -> None:
+        pass
+
+
+def random_order(random: Any, rows: int) -> Array:
+    """The numbers below `rows` in random order: those of as many random words sorted."""
+    return np.argsort(random.random_raw(rows), kind="stable")
+
+
+class Batches:
+    """Batches that come from outside, one program run each.
+
+    Args:
+        data: Where they come from.
+        run: Runs one batch ``(x, y, sample_weight)`` and returns its results.
+        steps: Batches of an epoch, if it is not the source that says.
+        class_weight: Weights by class.
+    """
+
+    def __init__(
+        self, data: BatchData, run: Callable[[ArrayData], Any], steps: int | None, class_weight: Any = None
+    ) -> None:
+        self._data = data
+        self._run = run
+        self._limit = steps
+        self._class_weight = class_weight
+        self._iterator: Iterator[Any] | None = None
+        self._done = 0
+        self.steps = data.steps if steps is None else steps
+
+    def start(self) -> None:
+        self._done = 0
+        self._data.on_epoch_begin()
+        # A pass goes on into the next epoch where the epochs' length is given or nothing can begin anew.
+        if self._iterator is None or not (self._limit is not None or self._data.endless_source):
+            self._iterator = self._data.passes()
+
+    def advance(self, limit: int) -> tuple[int, Any]:
+        if self._limit is not None and self._done >= self._limit:
+            return 0, None
+        batch = self._next()
+        if batch is None:
+            if not self._done:
+                raise ArgumentError("The data is empty: not one batch came. Expected at least one.")
+            if self._limit is not None:
+                warnings.warn(
+                    "Your input ran out of data; interrupting the epoch. Make sure that your dataset or generator can "
+                    f"generate at least `steps_per_epoch * epochs` batches. Got {self._done} of {self._limit}.",
+                    stacklevel=4,
+                )
+            return 0, None
+        x, y, sample_weight = unpack(batch)
+        data = ArrayData(x, y, sample_weight)
+        if self._class_weight is not None:
+            if sample_weight is not None:
+                raise ArgumentError("You cannot use `class_weight` and `sample_weight` at the same time.")
+            data = ArrayData(x, y, class_weights(data.data[1], self._class_weight))
+        results = self._run(data)
+        self._done += 1
+        return 1, results
+
+    def _next(self) -> Any:
+        assert self._iterator is not None
+        batch = next(self._iterator, None)
+        if batch is None and self._limit is not None and not self._data.endless_source:
+            self._iterator = self._data.passes()
+            batch = next(self._iterator, None)
+        return batch
+
+    def finish(self) -> None:
+        self._data.on_epoch_end()
+
+
+class SlicedArrays:
+    """Arrays in memory cut into batches by Python, for steps that are not compiled. A source for `BatchData`."""
+
+    def __init__(self, data: ArrayData, batch_size: int, random: np.random.BitGenerator | None) -> None:
+        self._data = data
+        self._batch_size = batch_size
+        self._random = random
+
+    def __len__(self) -> int:
+        return -(-self._data.rows // self._batch_size)
+
+    def __iter__(self) -> Iterator[Any]:
+        rows = self._data.rows
+        order = None if self._random is None else random_order(self._random, rows)
+        for begin in range(0, rows, self._batch_size):
+            chosen: Any = slice(begin, begin + self._batch_size)
+            yield self._data.take(chosen if order is None else order[chosen])

@@ -1,0 +1,106 @@
+"""The compiled steps of one model, kept as long as the model (and its `compile`) lives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from epochal import config, tree
+from epochal.ir import Array
+from epochal.keras import settings
+from epochal.keras.trainer.data import ArrayData
+from epochal.learn.epoch import Pace, RowLoop
+from epochal.learn.step import Step, compile_batch, compile_rows, new_counter, specification, standard_floats
+from epochal.tensor import Tensor, Variable, convert
+from epochal.tensor.tensor import eager
+
+_MOST_STEPS = 64
+
+
+class Programs:
+    """Steps by what they were compiled for.
+
+    What is not part of a program's state is part of its key: shapes and element types of the data, batch size, which
+    variables are trained, settings of the optimizer, the engine.
+    """
+
+    def __init__(self) -> None:
+        self._steps: dict[Any, Step] = {}
+        self._paces: dict[Any, Pace] = {}
+        self._counter: Variable | None = None
+        #: Single batches of `predict`, by shape and dtype.
+        self.predictions: dict[Any, Step] = {}
+
+    def batch(self, key: Any, data: ArrayData, function: Callable[[Any], Any]) -> Step:
+        """The step on one batch like `data`."""
+        floatx = settings.floatx()
+        full = ("batch", key, _types(data.leaves), data.structure, floatx, config.backend())
+        step = self._steps.get(full)
+        if step is None:
+            specs = _specifications(data)
+            step = compile_batch(lambda leaves: function(data.nest(leaves)), specs, floatx)
+            self._put(full, step)
+        return step
+
+    def rows(
+        self,
+        key: Any,
+        data: ArrayData,
+        batch_size: int,
+        shuffled: bool,
+        function: Callable[[Any], Any],
+        num_threads: int | None,
+    ) -> RowLoop:
+        """The loop over all rows of `data`."""
+        if self._counter is None:
+            self._counter = new_counter()
+        counter = self._counter
+        floatx = settings.floatx()
+        full = ("rows", key, _types(data.leaves), data.structure, shuffled, floatx, config.backend())
+
+        def make(size: int) -> Callable[[], Step]:
+            def get() -> Step:
+                step = self._steps.get((*full, size, batch_size))
+                if step is None:
+                    step = compile_rows(
+                        lambda leaves: function(data.nest(leaves)),
+                        _specifications(data),
+                        counter,
+                        size,
+                        batch_size,
+                        shuffled,
+                        floatx,
+                    )
+                    self._put((*full, size, batch_size), step)
+                return step
+
+            return get
+
+        pace = self._paces.setdefault((*full, batch_size), Pace())
+        rest = data.rows % batch_size
+        return RowLoop(data.leaves, batch_size, counter, make(batch_size), make(rest), shuffled, pace, num_threads)
+
+    def _put(self, key: Any, step: Step) -> None:
+        if len(self._steps) >= _MOST_STEPS:
+            self._steps.pop(next(iter(self._steps)))
+        self._steps[key] = step
+
+
+def _types(leaves: Sequence[Array]) -> tuple[Any, ...]:
+    return tuple((leaf.shape, leaf.dtype) for leaf in leaves)
+
+
+def _specifications(data: ArrayData) -> list[Any]:
+    names = data.names
+    return [specification(leaf, name) for leaf, name in zip(data.leaves, names, strict=True)]
+
+
+def run_eagerly(data: ArrayData, function: Callable[[Any], Any]) -> Any:
+    """The results of a step executed operation by operation, as arrays."""
+    floatx = settings.floatx()
+    results = function(data.nest([standard_floats(_own(leaf), floatx) for leaf in data.leaves]))
+    return tree.map_structure(lambda leaf: convert(leaf).numpy(), results)
+
+
+def _own(array: Array) -> Tensor:
+    return eager(array.copy())
