@@ -23,7 +23,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 def facts() -> list[tuple[str, str]]:
     """What a bug report should say."""
-    target = engine.host_target()
+    target = engine.target()
     folder = config.cache_folder()
     return [
         ("epochal", __version__),
