@@ -150,8 +150,8 @@ def _check_numbers(term: _Term, labels: np.ndarray[Any, Any]) -> None:
     if own and labels.dtype.kind == "f" and np.isnan(labels).any():
         first = int(np.argwhere(np.isnan(labels))[0][0])
         raise ArgumentError(
-            f"Output '{term.name}': the targets contain NaN ({int(np.isnan(labels).sum())} of {labels.size} values, the "
-            f"first in sample {first}). Expected numbers. Remove these samples or fill the gaps; a NaN would turn "
+            f"Output '{term.name}': the targets contain NaN ({int(np.isnan(labels).sum())} of {labels.size} values, "
+            f"the first in sample {first}). Expected numbers. Remove these samples or fill the gaps; a NaN would turn "
             "the loss and all weights into NaN."
         )
     if term.classes is None or not labels.size:

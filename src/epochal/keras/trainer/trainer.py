@@ -17,13 +17,23 @@ from epochal.keras.callbacks.callback_list import CallbackList
 from epochal.keras.callbacks.history import History
 from epochal.keras.metrics.reduction import Mean
 from epochal.keras.saving.serialization import deserialize_keras_object, serialize_keras_object
+from epochal.keras.trainer.arguments import (
+    check_counts,
+    draw_seed,
+    is_due,
+    layer_dtype,
+    split_off,
+    to_logs,
+    to_source,
+    to_validation_source,
+    with_class_weight,
+)
 from epochal.keras.trainer.compiled_loss import CompiledLoss
 from epochal.keras.trainer.compiled_metrics import CompiledMetrics
-from epochal.keras.trainer.data import ArrayData, BatchData, class_weights, is_batches, pack, unpack
+from epochal.keras.trainer.data import ArrayData, BatchData, unpack
 from epochal.keras.trainer.loops import Batches, Loop, Rows, SlicedArrays
 from epochal.keras.trainer.programs import Programs, run_eagerly
-from epochal.tensor import GradientTape, Tensor, convert, functions, random
-from epochal.tensor.tensor import TensorSpec
+from epochal.tensor import GradientTape, Tensor, convert, functions
 from epochal.tensor.trace import symbolic_input
 
 DEFAULT_BATCH_SIZE = 32
@@ -233,7 +243,7 @@ class Trainer:
         return self.compute_loss(**arguments)
 
     def train_step(self, data: Any) -> Any:
-        """One step of training on a batch ``(x, y, sample_weight)``; returns results by name. Override it for your own."""
+        """One step of training on a batch ``(x, y, sample_weight)``; returns results by name. May be overridden."""
         x, y, sample_weight = unpack(data)
         with GradientTape() as tape:
             y_pred = self(x, training=True)  # type: ignore[operator]
@@ -301,7 +311,7 @@ class Trainer:
         """Makes weights that wait for the shape of the input, and the optimizer's slots."""
         if not self.built:  # type: ignore[attr-defined]
             x = tree.map_structure(
-                lambda leaf: symbolic_input(TensorSpec((None, *leaf.shape[1:]), _layer_dtype(leaf.dtype))), data.data[0]
+                lambda leaf: symbolic_input((None, *leaf.shape[1:]), layer_dtype(leaf.dtype)), data.data[0]
             )
             try:
                 self(x)  # type: ignore[operator]
@@ -324,7 +334,7 @@ class Trainer:
         num_threads: int | None = None,
     ) -> Loop:
         """The batches of `data`, ready to run. Compiles, and so meets shapes that do not fit before anything runs."""
-        generator = np.random.Philox(_seed()) if shuffle and isinstance(data, ArrayData) else None
+        generator = np.random.Philox(draw_seed()) if shuffle and isinstance(data, ArrayData) else None
         if isinstance(data, ArrayData) and self.run_eagerly:
             data = BatchData(SlicedArrays(data, batch_size or DEFAULT_BATCH_SIZE, generator))
         if isinstance(data, BatchData):
@@ -352,11 +362,11 @@ class Trainer:
                 break
             done, results = done + count, latest
             if listening:
-                end(done - 1, _logs(results))
+                end(done - 1, to_logs(results))
             if getattr(self, stop):
                 break
         loop.finish()
-        return _logs(results)
+        return to_logs(results)
 
     # fit ---------------------------------------------------------------------------------------------------------
 
@@ -411,15 +421,15 @@ class Trainer:
             ArgumentError, ShapeError, DTypeError: The data does not fit the model. Nothing has changed then.
         """
         self._require_compiled("fit")
-        _check_counts(batch_size=batch_size, epochs=epochs, steps_per_epoch=steps_per_epoch)
+        check_counts(batch_size=batch_size, epochs=epochs, steps_per_epoch=steps_per_epoch)
         epochs = min(epochs, settings.max_epochs() or epochs)
-        data: Any = _source(x, y, sample_weight, batch_size)
+        data: Any = to_source(x, y, sample_weight)
         if validation_split and validation_data is None:
-            data, validation = _split(data, validation_split)
+            data, validation = split_off(data, validation_split)
         else:
-            validation = None if validation_data is None else _validation_source(validation_data)
+            validation = None if validation_data is None else to_validation_source(validation_data)
         if class_weight is not None and isinstance(data, ArrayData):
-            data = _with_class_weight(data, class_weight)
+            data = with_class_weight(data, class_weight)
         loop = self._loop("train", data, batch_size, steps_per_epoch, bool(shuffle), class_weight, num_threads)
         size = validation_batch_size or batch_size
         held_out = None
@@ -433,7 +443,7 @@ class Trainer:
             self.reset_metrics()
             callbacks.on_epoch_begin(epoch)
             logs = self._run_epoch("train", loop, callbacks, "stop_training")
-            if validation is not None and _is_due(epoch + 1, validation_freq):
+            if validation is not None and is_due(epoch + 1, validation_freq):
                 if held_out is None:
                     held_out = self._loop("test", validation, size, validation_steps, num_threads=num_threads)
                 results = self._evaluate_loop(held_out, callbacks)
@@ -495,8 +505,8 @@ class Trainer:
         self._require_compiled("evaluate")
         if kwargs:
             raise ArgumentError(f"Arguments not recognized: {kwargs}")
-        _check_counts(batch_size=batch_size, steps=steps)
-        data = _source(x, y, sample_weight, batch_size)
+        check_counts(batch_size=batch_size, steps=steps)
+        data = to_source(x, y, sample_weight)
         loop = self._loop("test", data, batch_size, steps, num_threads=num_threads)
         logs = self._evaluate_loop(loop, self._callback_list(callbacks, verbose, loop))
         return logs if return_dict else self._in_order(logs)
@@ -547,8 +557,8 @@ class Trainer:
     def _predict(
         self, x: Any, batch_size: int | None, verbose: Any, steps: int | None, callbacks: Any, num_threads: int | None
     ) -> Any:
-        _check_counts(batch_size=batch_size, steps=steps)
-        data = _source(x, None, None, batch_size)
+        check_counts(batch_size=batch_size, steps=steps)
+        data = to_source(x, None, None)
         single = isinstance(data, ArrayData) and data.rows <= (batch_size or DEFAULT_BATCH_SIZE)
         if isinstance(data, ArrayData):
             batches = BatchData(SlicedArrays(data, batch_size or DEFAULT_BATCH_SIZE, None))
@@ -599,8 +609,8 @@ class Trainer:
         self._require_compiled("train_on_batch")
         data = ArrayData(x, y, sample_weight)
         if class_weight is not None:
-            data = _with_class_weight(data, class_weight)
-        logs = _logs(self._run_batch("train", data, num_threads))
+            data = with_class_weight(data, class_weight)
+        logs = to_logs(self._run_batch("train", data, num_threads))
         return logs if return_dict else self._in_order(logs)
 
     def test_on_batch(
@@ -613,93 +623,9 @@ class Trainer:
     ) -> Any:
         """One step of evaluation; the results so far since `reset_metrics`."""
         self._require_compiled("test_on_batch")
-        logs = _logs(self._run_batch("test", ArrayData(x, y, sample_weight), num_threads))
+        logs = to_logs(self._run_batch("test", ArrayData(x, y, sample_weight), num_threads))
         return logs if return_dict else self._in_order(logs)
 
     def predict_on_batch(self, x: Any, num_threads: int | None = None) -> Any:
         """The outputs for one batch, as arrays."""
         return self._run_batch("predict", ArrayData(x), num_threads)
-
-
-def _seed() -> int:
-    """A seed from the global stream of random numbers."""
-    key = np.asarray(random.draw_key(None))
-    return int(key[0]) | int(key[1]) << 32
-
-
-def _layer_dtype(dtype: np.dtype[Any]) -> str:
-    return settings.floatx() if np.issubdtype(dtype, np.floating) else dtype.name
-
-
-def _logs(results: Any) -> dict[str, Any]:
-    """Results by name, sorted, as Python numbers."""
-    if results is None:
-        return {}
-    if not isinstance(results, Mapping):
-        results = {"loss": results}
-    logs: dict[str, Any] = {}
-    for name, value in sorted(results.items()):
-        if isinstance(value, Mapping):
-            logs.update(_logs(value))
-        else:
-            logs[name] = float(value) if np.size(value) == 1 else np.asarray(value)
-    return logs
-
-
-def _check_counts(**counts: Any) -> None:
-    for name, value in counts.items():
-        if value is None:
-            continue
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, (int, np.integer))
-            or value < (0 if name == "epochs" else 1)
-        ):
-            raise ArgumentError(f"`{name}` must be a positive integer. Received: {name}={value!r}")
-
-
-def _source(x: Any, y: Any, sample_weight: Any, batch_size: int | None) -> Any:
-    """Arrays or batches."""
-    if not is_batches(x):
-        return ArrayData(x, y, sample_weight)
-    for name, value in (("y", y), ("sample_weight", sample_weight)):
-        if value is not None:
-            raise ArgumentError(f"When `x` yields batches, `{name}` must not be passed: it is part of the batches.")
-    return BatchData(x)
-
-
-def _validation_source(validation_data: Any) -> Any:
-    if is_batches(validation_data):
-        return BatchData(validation_data)
-    x, y, sample_weight = unpack(validation_data)
-    return _source(x, y, sample_weight, None)
-
-
-def _split(data: Any, fraction: float) -> tuple[Any, Any]:
-    if not isinstance(data, ArrayData):
-        raise ArgumentError("`validation_split` is only supported for arrays. Pass `validation_data` instead.")
-    if not 0.0 < fraction < 1.0:
-        raise ArgumentError(f"`validation_split` must be between 0 and 1. Received: {fraction}")
-    return data.split(fraction)
-
-
-def _with_class_weight(data: ArrayData, class_weight: Mapping[int, float]) -> ArrayData:
-    x, y, sample_weight = data.data
-    if sample_weight is not None:
-        raise ArgumentError("You cannot use `class_weight` and `sample_weight` at the same time.")
-    return ArrayData(x, y, class_weights(y, class_weight))
-
-
-def _is_due(epoch: int, frequency: Any) -> bool:
-    """Whether to validate after this epoch, the first being 1."""
-    if isinstance(frequency, (list, tuple, set)):
-        return epoch in frequency
-    if isinstance(frequency, (int, np.integer)) and not isinstance(frequency, bool):
-        return epoch % frequency == 0
-    raise ArgumentError(
-        f"Expected `validation_freq` to be a list or int. Received: validation_freq={frequency!r} "
-        f"of the type {type(frequency).__name__}."
-    )
-
-
-__all__ = ["Trainer", "pack", "unpack"]
