@@ -138,8 +138,9 @@ class GradientTape:
             if not (self._watch_accessed and variable.trainable):
                 return
             found = self._variables[id(variable)] = (variable, [])
+        if _key(tensor) not in self._tracked or not any(_key(one) == _key(tensor) for one in found[1]):
+            found[1].append(tensor)  # in a trace, reads between two assignments are one value
         self._tracked[_key(tensor)] = tensor
-        found[1].append(tensor)
 
     def gradient(
         self,
