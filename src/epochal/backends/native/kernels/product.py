@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -48,13 +49,30 @@ def grid_of(problem: Problem) -> Grid:
     return Grid(groups, max(1, min(chunks, rows // 8, most // groups)))
 
 
+def worth_packing(problem: Problem, grid: Grid) -> bool:
+    """Whether a panel of b is copied before it is used, where its columns lie side by side already.
+
+    The lines of a column panel whose rows are a multiple of a large power of two apart fall into few sets of a cache.
+    The copy costs as much as the product of a few rows, so it must save a panel that many rows use from falling out
+    of the second-level cache (2,048 sets, at least 8 ways), or from the first-level one (64 sets).
+    """
+    step = problem.summed[-1].steps[1] * problem.dtype.itemsize if problem.summed else 0
+    rows = problem.rows.size // grid.chunks
+    if step < 512 or step % 64:
+        return False
+    depth, lines = problem.depth, step // 64
+    second = depth * math.gcd(lines, 2048) > 8 * 2048
+    first = depth * math.gcd(lines, 64) > 8 * 64 and depth <= 256
+    return (second and rows >= 16) or (first and rows >= 256)
+
+
 class Product:
     """The kernel of one product with one epilogue. `operands` of the kernel's own come first among its arguments."""
 
     def __init__(self, problem: Problem, finish: Finish) -> None:
         self.problem, self.finish = problem, finish
         self.grid = grid_of(problem)
-        self.pack = problem.columns.size > 1 and problem.columns.steps[1] != 1
+        self.pack = problem.columns.size > 1 and (problem.columns.steps[1] != 1 or worth_packing(problem, self.grid))
 
     @property
     def pieces(self) -> int:

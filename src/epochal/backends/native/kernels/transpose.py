@@ -8,6 +8,9 @@ from epochal.backends.native.emit import Register, Writer
 from epochal.backends.native.kernels.block import load_columns
 from epochal.dtypes import DType
 
+COPIED = 4
+"""Steps that are copied between two tests of a loop's end."""
+
 
 def transpose(writer: Writer, rows: Sequence[Register]) -> list[Register]:
     """The transpose of a square of vectors: log2(lanes) rounds that exchange blocks off the diagonal."""
@@ -71,16 +74,44 @@ def pack_panel(
             loop.set(there, writer.offset(there, dtype, inside * panel))
         return
     size, step = reduction[0]
-    if step == 1 and lanes > 1 and size > 1:
+    if step == 1 and column_step != 1 and lanes > 1 and size > 1:
         _pack_squares(writer, dtype, lanes, widths, column_step, size, source, target, pitch)
         return
-    with writer.loop(0, size) as loop:
+    unroll = COPIED if column_step == 1 and size % COPIED == 0 else 1
+    with writer.loop(0, size // unroll) as loop:
         here, there = loop.carry(source), loop.carry(target)
-        for column in range((len(widths) - 1) * lanes + widths[-1]):
-            element = writer.load(writer.offset(here, dtype, column * column_step), dtype)
-            writer.store(writer.offset(there, dtype, column), element, dtype)
-        loop.set(here, writer.offset(here, dtype, step))
-        loop.set(there, writer.offset(there, dtype, panel))
+        for line in range(unroll):
+            above, below = writer.offset(here, dtype, line * step), writer.offset(there, dtype, line * panel)
+            if column_step == 1:
+                _copy_vectors(writer, dtype, lanes, widths, above, below, pitch is None)
+            else:
+                _copy_elements(writer, dtype, (len(widths) - 1) * lanes + widths[-1], column_step, above, below)
+        loop.set(here, writer.offset(here, dtype, unroll * step))
+        loop.set(there, writer.offset(there, dtype, unroll * panel))
+
+
+def _copy_vectors(
+    writer: Writer,
+    dtype: DType,
+    lanes: int,
+    widths: Sequence[int],
+    source: Register,
+    target: Register,
+    beyond: bool,
+) -> None:
+    """One step of a panel whose columns lie side by side already. `beyond`: lanes not in use may be written."""
+    for index, width in enumerate(widths):
+        vector = load_columns(writer, writer.offset(source, dtype, index * lanes), dtype, lanes, width)
+        mask = None if width == lanes or beyond else writer.tail_mask(width, lanes)
+        writer.store(writer.offset(target, dtype, index * lanes), vector, dtype, mask)
+
+
+def _copy_elements(
+    writer: Writer, dtype: DType, columns: int, column_step: int, source: Register, target: Register
+) -> None:
+    for column in range(columns):
+        element = writer.load(writer.offset(source, dtype, column * column_step), dtype)
+        writer.store(writer.offset(target, dtype, column), element, dtype)
 
 
 def _pack_squares(
