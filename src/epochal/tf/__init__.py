@@ -10,206 +10,84 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from epochal.dtypes import (
-    DType,
-    bfloat16,
-    float16,
-    float32,
-    float64,
-    int8,
-    int16,
-    int32,
-    int64,
-    uint8,
-    uint16,
-    uint32,
-    uint64,
-)
-from epochal.dtypes import bool_ as bool
-from epochal.dtypes import get as as_dtype
-from epochal.tensor import GradientTape, Tensor, TensorSpec, function, is_tensor
-from epochal.tf import compat, errors, losses, math, nn, random, train
-from epochal.tf import initializers as initializers
-from epochal.tf import logging as logging
-from epochal.tf.array_ops import (
-    broadcast_to,
-    concat,
-    constant,
-    convert_to_tensor,
-    expand_dims,
-    eye,
-    fill,
-    gather,
-    get_static_value,
-    identity,
-    linspace,
-    one_hot,
-    ones,
-    ones_like,
-    pad,
-    range,
-    rank,
-    reshape,
-    reverse,
-    shape,
-    size,
-    slice,
-    split,
-    squeeze,
-    stack,
-    stop_gradient,
-    tile,
-    transpose,
-    unstack,
-    where,
-    zeros,
-    zeros_like,
-)
-from epochal.tf.config_proto import ConfigProto, GPUOptions
-from epochal.tf.flow import (
-    add_to_collection,
-    cond,
-    control_dependencies,
-    device,
-    get_collection,
-    group,
-    init_scope,
-    name_scope,
-    no_op,
-    while_loop,
-)
-from epochal.tf.flow import tuple_ as tuple
-from epochal.tf.gradients import clip_by_global_norm, clip_by_norm, global_norm, gradients
-from epochal.tf.graph import (
-    Graph,
-    GraphKeys,
-    Operation,
-    disable_eager_execution,
-    enable_eager_execution,
-    executing_eagerly,
-    get_default_graph,
-    reset_default_graph,
-)
-from epochal.tf.initializers import (
-    constant_initializer,
-    glorot_normal_initializer,
-    glorot_uniform_initializer,
-    ones_initializer,
-    random_normal_initializer,
-    random_uniform_initializer,
-    truncated_normal_initializer,
-    zeros_initializer,
-)
-from epochal.tf.math_ops import (
-    abs,
-    acos,
-    add,
-    add_n,
-    argmax,
-    argmin,
-    asin,
-    atan,
-    atan2,
-    cast,
-    ceil,
-    clip_by_value,
-    cos,
-    cosh,
-    cumsum,
-    div,
-    divide,
-    einsum,
-    equal,
-    erf,
-    exp,
-    expm1,
-    floor,
-    floordiv,
-    floormod,
-    greater,
-    greater_equal,
-    is_finite,
-    is_nan,
-    less,
-    less_equal,
-    log,
-    log1p,
-    logical_and,
-    logical_not,
-    logical_or,
-    logical_xor,
-    matmul,
-    maximum,
-    minimum,
-    mod,
-    mul,
-    multiply,
-    neg,
-    negative,
-    norm,
-    not_equal,
-    pow,
-    reciprocal,
-    reduce_all,
-    reduce_any,
-    reduce_logsumexp,
-    reduce_max,
-    reduce_mean,
-    reduce_min,
-    reduce_prod,
-    reduce_sum,
-    round,
-    rsqrt,
-    sigmoid,
-    sign,
-    sin,
-    sinh,
-    sqrt,
-    square,
-    squared_difference,
-    sub,
-    subtract,
-    tan,
-    tanh,
-    tensordot,
-    to_float,
-    to_int32,
-    truediv,
-)
-from epochal.tf.placeholders import placeholder, placeholder_with_default
-from epochal.tf.random_ops import random_normal, random_shuffle, random_uniform, set_random_seed, truncated_normal
-from epochal.tf.session import InteractiveSession, Session, get_default_session
-from epochal.tf.shapes import Dimension, TensorShape
-from epochal.tf.variables import (
-    AUTO_REUSE,
-    Variable,
-    assign,
-    assign_add,
-    assign_sub,
-    get_variable,
-    get_variable_scope,
-    global_variables,
-    global_variables_initializer,
-    initialize_all_variables,
-    local_variables,
-    local_variables_initializer,
-    trainable_variables,
-    variable_scope,
-    variables_initializer,
-)
+# What each module contributes, loaded when a name of it is first asked for: ``public`` or ``public=own name there``.
+_NAMES = {
+    "epochal.dtypes": (
+        "DType as_dtype=get bfloat16 bool=bool_ float16 float32 float64 int16 int32 int64 int8 uint16 uint32 "
+        "uint64 uint8"
+    ),
+    "epochal.tensor": ("GradientTape Tensor TensorSpec function is_tensor"),
+    "epochal.tf.array_ops": (
+        "broadcast_to concat constant convert_to_tensor expand_dims eye fill gather get_static_value identity "
+        "linspace one_hot ones ones_like pad range rank reshape reverse shape size slice split squeeze stack "
+        "stop_gradient tile transpose unstack where zeros zeros_like"
+    ),
+    "epochal.tf.config_proto": ("ConfigProto GPUOptions"),
+    "epochal.tf.flow": (
+        "add_to_collection cond control_dependencies device get_collection group init_scope name_scope no_op "
+        "tuple=tuple_ while_loop"
+    ),
+    "epochal.tf.gradients": ("clip_by_global_norm clip_by_norm global_norm gradients"),
+    "epochal.tf.graph": (
+        "Graph GraphKeys Operation disable_eager_execution enable_eager_execution executing_eagerly "
+        "get_default_graph reset_default_graph disable_v2_behavior=disable_eager_execution "
+        "enable_v2_behavior=enable_eager_execution"
+    ),
+    "epochal.tf.initializers": (
+        "constant_initializer glorot_normal_initializer glorot_uniform_initializer ones_initializer "
+        "random_normal_initializer random_uniform_initializer truncated_normal_initializer zeros_initializer"
+    ),
+    "epochal.tf.math_ops": (
+        "abs acos add add_n argmax argmin asin atan atan2 cast ceil clip_by_value cos cosh cumsum div divide "
+        "einsum equal erf exp expm1 floor floordiv floormod greater greater_equal is_finite is_nan less less_equal "
+        "log log1p logical_and logical_not logical_or logical_xor matmul maximum minimum mod mul multiply neg "
+        "negative norm not_equal pow reciprocal reduce_all reduce_any reduce_logsumexp reduce_max reduce_mean "
+        "reduce_min reduce_prod reduce_sum round rsqrt sigmoid sign sin sinh sqrt square squared_difference sub "
+        "subtract tan tanh tensordot to_float to_int32 truediv"
+    ),
+    "epochal.tf.placeholders": ("placeholder placeholder_with_default"),
+    "epochal.tf.random_ops": ("random_normal random_shuffle random_uniform set_random_seed truncated_normal"),
+    "epochal.tf.session": ("InteractiveSession Session get_default_session"),
+    "epochal.tf.shapes": ("Dimension TensorShape"),
+    "epochal.tf.scopes": ("AUTO_REUSE get_variable get_variable_scope variable_scope"),
+    "epochal.tf.variables": (
+        "Variable assign assign_add assign_sub global_variables global_variables_initializer initialize_all_variables "
+        "local_variables local_variables_initializer trainable_variables variables_initializer"
+    ),
+}
+_MODULES = {
+    "compat": "epochal.tf.compat",
+    "errors": "epochal.tf.errors",
+    "initializers": "epochal.tf.initializers",
+    "logging": "epochal.tf.logging",
+    "losses": "epochal.tf.losses",
+    "math": "epochal.tf.math",
+    "nn": "epochal.tf.nn",
+    "random": "epochal.tf.random",
+    "train": "epochal.tf.train",
+    "keras": "epochal.keras",
+}
+_SOURCES = {
+    public: (module, own or public)
+    for module, names in _NAMES.items()
+    for public, _, own in (entry.partition("=") for entry in names.split())
+}
 
 newaxis = None
-disable_v2_behavior = disable_eager_execution
-enable_v2_behavior = enable_eager_execution
-VERSION = __version__ = "2.21.0"
-"""The TensorFlow whose interface this follows."""
-
-_LAZY = {"keras": "epochal.keras"}
+VERSION = __version__ = "2.21.0"  # the TensorFlow whose interface this follows
 
 
 def __getattr__(name: str) -> Any:
-    """Keras loads when it is first asked for; a name that is missing says so."""
-    module = _LAZY.get(name)
-    if module is not None:
-        return importlib.import_module(module)
-    raise AttributeError(f"module 'tensorflow' has no attribute {name!r} in Epochal yet")
+    source = _SOURCES.get(name)
+    if source is not None:
+        value = getattr(importlib.import_module(source[0]), source[1])
+    elif name in _MODULES:
+        value = importlib.import_module(_MODULES[name])
+    else:
+        raise AttributeError(f"module 'tensorflow' has no attribute {name!r} in Epochal yet")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_SOURCES, *_MODULES})

@@ -15,7 +15,7 @@ from epochal.ir import Array, TensorType
 from epochal.tensor import Tensor, random
 from epochal.tf.conversion import integers, to_tensor
 from epochal.tf.graph import Graph, current_graph, operation
-from epochal.tf.variables import State
+from epochal.tf.state import State
 from epochal.topi.inventory import BUILD
 
 _KEY = TensorType(dtypes.uint32, (2,))

@@ -19,7 +19,8 @@ from epochal.tensor import Variable as EagerVariable
 from epochal.tf.config_proto import ConfigProto
 from epochal.tf.errors import FailedPreconditionError
 from epochal.tf.graph import DEFAULTS, Graph, GraphTensor, Operation, get_default_graph
-from epochal.tf.variables import GraphVariable, State
+from epochal.tf.state import State
+from epochal.tf.variables import GraphVariable
 
 
 class Session:
