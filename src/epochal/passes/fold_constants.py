@@ -1,4 +1,4 @@
-"""What depends on constants alone is computed once, now."""
+"""What depends on constants alone is computed once, now; a constant of equal elements becomes one element, repeated."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from epochal.ir import Graph, Node, Value
+from epochal.ir import Array, Graph, Node, Value
 from epochal.passes.rebuild import rebuild
 from epochal.topi.inventory import BUILD
 
@@ -27,7 +27,9 @@ class FoldConstants:
 
     def run(self, graph: Graph) -> Graph:
         def visit(node: Node, operands: tuple[Value, ...]) -> Sequence[Value] | None:
-            return self._fold(node, operands) if operands and operands[0].operator.name == "constant" else None
+            if not operands:
+                return _repeated(node) if node.operator.name == "constant" else None
+            return self._fold(node, operands) if operands[0].operator.name == "constant" else None
 
         return rebuild(graph, visit)
 
@@ -43,3 +45,14 @@ class FoldConstants:
             found: Any = operator.reference(*(value.node.parameters["value"] for value in operands), **node.parameters)
         results = found if isinstance(found, tuple) else (found,)
         return [BUILD.constant(array, output.dtype) for array, output in zip(results, node.outputs, strict=True)]
+
+
+def _repeated(node: Node) -> Sequence[Value] | None:
+    """A constant of equal elements as a broadcast."""
+    array: Array = node.parameters["value"]
+    if array.size < 2:
+        return None
+    flat = array.reshape(-1).view(np.dtype(f"V{array.itemsize}"))  # Bits: NaN and -0.0 too.
+    if flat[0] != flat[-1] or not np.all(flat == flat[0]):
+        return None
+    return (BUILD.broadcast_to(BUILD.constant(array.reshape(-1)[0], node.outputs[0].dtype), node.outputs[0].shape),)

@@ -1,0 +1,64 @@
+"""Transposes taken into products."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from epochal.autodiff import gradients
+from epochal.ir import Graph, Value, make_input, tensor_type
+from epochal.ir.verify import verify
+from epochal.passes.products import Products
+from epochal.topi.interpret import interpret
+from epochal.topi.inventory import BUILD
+
+
+def check(inputs: list[Value], outputs: list[Value], transposes: int) -> None:
+    graph = Graph(inputs, outputs)
+    found = Products().run(graph)
+    verify(found)
+    assert sum(node.operator.name == "transpose" for node in found.nodes()) == transposes
+    rng = np.random.default_rng(0)
+    arrays = [rng.normal(size=value.shape) for value in inputs]
+    for one, other in zip(interpret(graph, arrays), interpret(found, arrays), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
+def matrix(name: str, *shape: int) -> Value:
+    return make_input(tensor_type("float64", shape), name)
+
+
+def transpose(x: Value, *permutation: int) -> Value:
+    return BUILD.transpose(x, permutation=permutation)
+
+
+def test_operands() -> None:
+    a, b = matrix("a", 4, 3), matrix("b", 5, 4)
+    y = BUILD.dot_general(transpose(a, 1, 0), transpose(b, 1, 0), contract=((1,), (0,)), batch=((), ()))
+    check([a, b], [y], 0)
+
+
+def test_free_axes_out_of_order_stay() -> None:
+    a, b = matrix("a", 4, 3, 2), matrix("b", 4, 5)
+    y = BUILD.dot_general(transpose(a, 2, 1, 0), b, contract=((2,), (0,)), batch=((), ()))
+    check([a, b], [y], 1)
+
+
+def test_a_result_that_nothing_else_uses() -> None:
+    a, b = matrix("a", 6, 3, 4), matrix("b", 6, 4, 5)
+    y = BUILD.dot_general(a, b, contract=((2,), (1,)), batch=((0,), (0,)))
+    check([a, b], [transpose(y, 0, 2, 1)], 0)
+    check([a, b], [transpose(y, 0, 2, 1), y], 1)
+    check([a, b], [transpose(y, 1, 0, 2)], 1)
+
+
+def test_batch_axes_change_order() -> None:
+    a, b = matrix("a", 2, 6, 3, 4), matrix("b", 2, 6, 4, 5)
+    y = BUILD.dot_general(a, b, contract=((3,), (2,)), batch=((0, 1), (0, 1)))
+    check([a, b], [transpose(y, 1, 0, 3, 2)], 0)
+
+
+def test_the_gradient_of_a_dense_layer_has_none() -> None:
+    x, w = matrix("x", 7, 4), matrix("w", 4, 3)
+    y = BUILD.dot_general(x, w, contract=((1,), (0,)), batch=((), ()))
+    found = gradients([y], [x, w], [BUILD.sin(y)])
+    check([x, w], [value for value in found if value is not None], 0)
