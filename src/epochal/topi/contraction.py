@@ -110,11 +110,16 @@ def _dot_gradient(
         (a, b, 0, a_free, (columns, b_free), contract),
         (b, a, 1, b_free, (rows, a_free), contract),
     ):
-        product = build.dot_general(cotangents[0], other, contract=freed, batch=(batched, batch[1 - mine]))
-        # The product's axes: batch, this operand's free ones, then the summed ones in the other operand's order.
+        # The product's axes: batch, then this operand's free ones and the summed ones in the other operand's order,
+        # or those two the other way round: whichever needs no transpose.
         sources = sorted(range(len(summed[0])), key=summed[1 - mine].__getitem__)
-        order = batch[mine] + free + tuple(summed[mine][source] for source in sources)
-        inverse = _inverse(order)
+        found = tuple(summed[mine][source] for source in sources)
+        flipped = batch[mine] + found + free == tuple(range(operand.type.rank))
+        if flipped:
+            product = build.dot_general(other, cotangents[0], contract=freed[::-1], batch=(batch[1 - mine], batched))
+        else:
+            product = build.dot_general(cotangents[0], other, contract=freed, batch=(batched, batch[1 - mine]))
+        inverse = _inverse(batch[mine] + (found + free if flipped else free + found))
         in_place = inverse == tuple(range(operand.type.rank))
         gradients.append(product if in_place else build.transpose(product, permutation=inverse))
     return gradients
