@@ -1,4 +1,4 @@
-"""Reverse mode: accumulation, what is left out, errors, orders and depth. The gradients of rows are tested with them."""
+"""Reverse mode: accumulation, what is left out, errors, orders, depth. Gradients of rows are tested with the rows."""
 
 from __future__ import annotations
 
