@@ -32,7 +32,7 @@ def test_threads(monkeypatch):
 
 @pytest.mark.parametrize("wrong", [0, -1, 1.5, "2", True])
 def test_wrong_threads(wrong):
-    with pytest.raises(ArgumentError, match="num_threads must be a positive integer. Received:"):
+    with pytest.raises(ArgumentError, match=r"num_threads must be a positive integer. Received:"):
         epochal.set_num_threads(wrong)
 
 
@@ -50,7 +50,7 @@ def test_floatx():
     assert config.floatx() == "float32"
     config.set_floatx("float64")
     assert config.floatx() == "float64"
-    with pytest.raises(ArgumentError, match="Unknown floatx: 'int8'. Expected one of float16"):
+    with pytest.raises(ArgumentError, match=r"Unknown floatx: 'int8'. Expected one of float16"):
         config.set_floatx("int8")
 
 

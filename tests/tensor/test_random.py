@@ -134,7 +134,7 @@ def test_initial_values_drawn_inside_a_trace_are_concrete():
 def test_errors():
     with pytest.raises(ArgumentError, match="seed must be an integer"):
         random.SeedGenerator(1.5)
-    with pytest.raises(ArgumentError, match="floating type. Received: int32"):
+    with pytest.raises(ArgumentError, match=r"floating type. Received: int32"):
         random.normal((2,), dtype="int32")
     with pytest.raises(ArgumentError, match="minval must be below maxval"):
         random.randint((2,), 3, 3)

@@ -106,7 +106,7 @@ def test_operators():
     assert round(convert(2.5)).tolist() == 2.0
     assert (x @ y).tolist() == 2.0
     assert (x > y).tolist() == [True, False]
-    assert (3 < x).tolist() == [True, False]
+    assert (3 < x).tolist() == [True, False]  # noqa: SIM300
     assert (x == 4).tolist() == [True, False]
     assert (x != y).tolist() == [True, True]
     assert (x == "four") is False

@@ -59,7 +59,7 @@ def test_variable_errors():
         Variable([1.0, 2.0], shape=(3,))
     with pytest.raises(ArgumentError, match="a value or a shape"):
         Variable()
-    with pytest.raises(ArgumentError, match="must be concrete.*symbolic"):
+    with pytest.raises(ArgumentError, match=r"must be concrete.*symbolic"):
         Variable(symbolic_input((2,)))
     with pytest.raises(ArgumentError, match="'v' was assigned a symbolic tensor"):
         v.assign(symbolic_input((2,)))
@@ -95,9 +95,9 @@ def test_traced_arguments_are_checked():
     traced = trace(lambda x: x, TensorSpec((2,), name="x"))
     with pytest.raises(ShapeError, match=r"Argument 'x' must have shape \(2,\). Received: \(3,\)"):
         traced(np.ones(3, np.float32))
-    with pytest.raises(DTypeError, match="Argument 'x' must have dtype float32. Received: int32"):
+    with pytest.raises(DTypeError, match=r"Argument 'x' must have dtype float32. Received: int32"):
         traced(np.ones(2, np.int32))
-    with pytest.raises(ArgumentError, match="takes 1 tensors. Received: 2"):
+    with pytest.raises(ArgumentError, match=r"takes 1 tensors. Received: 2"):
         traced(np.ones(2, np.float32), 1.0)
     with pytest.raises(ArgumentError, match="static shape"):
         trace(lambda x: x, TensorSpec((None, 2)))
@@ -106,7 +106,7 @@ def test_traced_arguments_are_checked():
 def test_symbolic_tensors_do_not_leak_between_traces():
     kept = []
     trace(lambda x: kept.append(x) or x, TensorSpec(()))
-    with pytest.raises(ArgumentError, match="another trace.*leaked"):
+    with pytest.raises(ArgumentError, match=r"another trace.*leaked"):
         trace(lambda x: x + kept[0], TensorSpec(()))
     with pytest.raises(ArgumentError, match="symbolic"):
         float(kept[0])
@@ -273,11 +273,13 @@ def test_concrete_functions():
 
 
 def test_nothing_keeps_functions_and_variables_alive():
-    v = Variable(np.zeros(10))
-    run = function(lambda x: v.assign_add(x).value * 1.0)
-    run(np.ones(10))
-    gone = [weakref.ref(v), weakref.ref(run)]
-    del v, run
+    def make():
+        v = Variable(np.zeros(10))
+        run = function(lambda x: v.assign_add(x).value * 1.0)
+        run(np.ones(10))
+        return [weakref.ref(v), weakref.ref(run)]
+
+    gone = make()
     gc.collect()
     assert [reference() for reference in gone] == [None, None]
 
