@@ -1,17 +1,170 @@
-"""From a region's nodes to the launches that compute it."""
+"""From a region's nodes to the launches that compute it: groups, their plans, and an order.
+
+Nests that take next to no time (scalars, biases, metrics) are gathered into common kernels, as far as the order
+allows: what a small program costs is launches and compilations, not arithmetic.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias
 
-from epochal.backends.native.kernel import ALIASES, Launch
+from epochal.backends.native.fusion import Fusion, is_loop, is_small_product
+from epochal.backends.native.fusion_epilogue import epilogue_of
+from epochal.backends.native.fusion_group import Group, NotFusableError, analyse
+from epochal.backends.native.fusion_kernel import nest_launch
+from epochal.backends.native.fusion_split import split
+from epochal.backends.native.kernel import ALIASES, CONTROL, Launch
+from epochal.backends.native.kernels.lower import LOWERS as PRODUCTS
+from epochal.backends.native.kernels.lower import lower
+from epochal.backends.native.loops_plan import Plan, plan_nest
+from epochal.backends.native.loops_scatter import scatter_launch
+from epochal.backends.native.loops_scan import scan_launch
 from epochal.ir import Node, Value
 
 LOWERS: frozenset[str] = frozenset()
 """Composite operators that are not decomposed before they come here."""
 
+SPECIAL = {"scatter_add": scatter_launch, "cumulative_sum": scan_launch}
+"""Operators with a nest of their own."""
+
+TINY = 2000.0  # nanoseconds
+MOST_IN_TINY = 160  # members of a kernel of tiny nests
+
+Item: TypeAlias = Group | Node
+
 
 def schedule(nodes: Sequence[Node], outputs: Sequence[Value]) -> list[Launch | Node]:
     """See `kernel`."""
-    skipped = ALIASES | {"input", "constant"}
-    return [node for node in nodes if node.operator.name not in skipped]
+    products = frozenset(node for node in nodes if _has_kernel(node))
+    fusion = Fusion(nodes, outputs, products)
+    fusion.run()
+    return _Order(fusion, outputs).launches()
+
+
+def _has_kernel(node: Node) -> bool:
+    name = node.operator.name
+    if name not in PRODUCTS or any(value.type.size == 0 for value in (*node.inputs, *node.outputs)):
+        return False
+    if name == "dot_general" and is_small_product(node):
+        return False
+    return lower(node) is not None
+
+
+def root(value: Value) -> Value:
+    """The value whose memory `value` is."""
+    while value.node.operator.name in ALIASES:
+        value = value.node.inputs[0]
+    return value
+
+
+class _Order:
+    """Puts groups and lone nodes in order, and makes their launches."""
+
+    def __init__(self, fusion: Fusion, outputs: Sequence[Value]) -> None:
+        self.fusion = fusion
+        self.plans: dict[Group, Plan] = {}
+        self.items: list[Item] = [*fusion.foreign, *fusion.groups]
+        self.producer: dict[Value, Item] = {}
+        self.reads: dict[Item, list[Value]] = {}
+        self.needed = {root(value) for value in outputs}
+        for item in self.items:
+            self._enter(item)
+        self.users: dict[Value, set[Item]] = {}
+        for item, values in self.reads.items():
+            for value in values:
+                self.users.setdefault(value, set()).add(item)
+
+    def _enter(self, item: Item) -> None:
+        values: Iterable[Value]
+        if isinstance(item, Node):
+            values, made = item.inputs, list(item.outputs)
+        elif item.product is not None:
+            epilogue = epilogue_of(item, item.product)
+            assert epilogue is not None
+            values, made = (*item.product.inputs, *epilogue.inputs), list(item.roots)
+        else:
+            analysis = analyse(item)
+            self.plans[item] = plan_nest(item, analysis)
+            values, made = analysis.inputs, list(item.roots)
+        self.reads[item] = [root(value) for value in values]
+        self.producer.update((value, item) for value in made)
+
+    def launches(self) -> list[Launch | Node]:
+        waiting = {
+            item: {self.producer[value] for value in values if value in self.producer}
+            for item, values in self.reads.items()
+        }
+        followers: dict[Item, list[Item]] = {}
+        for item, before in waiting.items():
+            for other in before:
+                followers.setdefault(other, []).append(item)
+        ready = [item for item in waiting if not waiting[item]]
+        result: list[Launch | Node] = []
+        done = 0
+
+        def finish(item: Item) -> None:
+            nonlocal done
+            done += 1
+            for follower in followers.get(item, ()):
+                waiting[follower].discard(item)
+                if not waiting[follower]:
+                    ready.append(follower)
+
+        while ready:
+            tiny = next((item for item in ready if self._is_tiny(item)), None)
+            large = next((item for item in ready if not self._is_tiny(item)), None)
+            if large is not None:
+                ready.remove(large)
+                result.extend(self._launch(large))
+                finish(large)
+                continue
+            cluster: list[Plan] = []
+            members: set[Item] = set()
+            size = 0
+            while tiny is not None and size + len(tiny.members) <= MOST_IN_TINY or not cluster:  # type: ignore[union-attr]
+                assert isinstance(tiny, Group)
+                ready.remove(tiny)
+                cluster.append(self.plans[tiny])
+                members.add(tiny)
+                size += len(tiny.members)
+                finish(tiny)
+                tiny = next((item for item in ready if self._is_tiny(item)), None)
+            result.append(nest_launch(cluster, self._visible(cluster, members)))
+        assert done == len(self.items), "the groups of a region depend on one another in a circle"
+        return result
+
+    def _visible(self, cluster: Sequence[Plan], members: set[Item]) -> set[Value]:
+        """Results of a cluster that others read."""
+        made = [value for plan in cluster for value in plan.group.roots]
+        return {value for value in made if value in self.needed or self.users.get(value, set()) - members}
+
+    def _is_tiny(self, item: Item) -> bool:
+        if not isinstance(item, Group) or item.product is not None:
+            return False
+        plan = self.plans[item]
+        return plan.pieces == 1 and plan.cost <= TINY
+
+    def _launch(self, item: Item) -> list[Launch | Node]:
+        if isinstance(item, Group):
+            if item.product is not None:
+                return list(self._product(item))
+            plan = self.plans[item]
+            parts = split(plan)
+            return list(parts) if parts is not None else [nest_launch([plan], ())]
+        name = item.operator.name
+        if name in CONTROL:
+            return [item]
+        if name in SPECIAL and item.outputs[0].type.size:
+            return [SPECIAL[name](item)]
+        launches = lower(item) if item in self.fusion.products else None
+        return [item] if launches is None else list(launches)
+
+    def _product(self, group: Group) -> Sequence[Launch]:
+        assert group.product is not None
+        launches = lower(group.product, epilogue_of(group, group.product))
+        assert launches is not None
+        return launches
+
+
+__all__ = ["LOWERS", "NotFusableError", "is_loop", "schedule"]

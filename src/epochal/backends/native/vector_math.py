@@ -39,7 +39,10 @@ _PI_2 = (1.5707963267948966, 6.123233995736766e-17, -1.4973849048591698e-33)
 _TWO_OVER_SQRT_PI = 1.1283791670955126
 
 # Mantissa bits, exponent bias, smallest normal number, a power of two that makes denormals normal.
-_FORMAT = {"float": (23, 127, 1.1754943508222875e-38, 23, "i32"), "double": (52, 1023, 2.2250738585072014e-308, 54, "i64")}
+_FORMAT = {
+    "float": (23, 127, 1.1754943508222875e-38, 23, "i32"),
+    "double": (52, 1023, 2.2250738585072014e-308, 54, "i64"),
+}
 
 
 class Math:

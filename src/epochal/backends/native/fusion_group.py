@@ -1,0 +1,336 @@
+"""A fused group: what one loop nest computes, and what its indices turn out to be.
+
+A group has a *domain*: a shape, of which some axes may be reduced. Every value it stores lies either on the whole
+domain or on the kept axes. `analyse` asks, from the stored values backwards, which element of which value is needed at
+a general point of the domain (see `movement`); if all of that is affine, and every reduction is asked for exactly the
+point at hand, the group can be one nest.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from epochal.backends.native.elementwise import COSTS
+from epochal.backends.native.loops_values import splat_element
+from epochal.backends.native.movement import (
+    ZERO,
+    Affine,
+    Atom,
+    Demand,
+    Index,
+    NotAffineError,
+    dynamics,
+    linear,
+    moves,
+    operand_demands,
+    reshape_index,
+    sizes,
+)
+from epochal.backends.native.reduce import REDUCTIONS, Space, element_demands, position_form, space
+from epochal.ir import Node, Value
+
+RANDOM_COST = {"random_bits": 12.0, "random_uniform": 15.0, "random_normal": 60.0}
+
+
+class Domain:
+    """The points a nest runs over.
+
+    Attributes:
+        shape: The whole shape.
+        reduced: Axes of it that reductions remove.
+        atoms: A counter for each axis that is not of size 1, split where a reshape in the group needs it.
+        kept: Those of the axes that stay, in order.
+        gone: Those of the reduced axes.
+    """
+
+    def __init__(self, shape: Sequence[int], reduced: frozenset[int], others: Iterable[Sequence[int]] = ()) -> None:
+        self.shape = tuple(shape)
+        self.reduced = reduced
+        total = math.prod(self.shape)
+        kept_total = math.prod(size for axis, size in enumerate(self.shape) if axis not in reduced)
+        cuts = _cuts(total, others)
+        kept_cuts = _cuts(kept_total, others) if reduced else []
+        atoms: list[Atom] = []
+        self.gone_set: set[Atom] = set()
+        inner, kept_inner = total, kept_total
+        for axis, size in enumerate(self.shape):
+            if size == 1:
+                continue
+            inner //= max(size, 1)
+            chosen = _split(size, inner, cuts)
+            if axis not in reduced:
+                kept_inner //= max(size, 1)
+                if reduced and len(chosen) == 1:
+                    chosen = _split(size, kept_inner, kept_cuts)
+            for part in chosen:
+                atoms.append(Atom(part))
+                if axis in reduced:
+                    self.gone_set.add(atoms[-1])
+        self.atoms = tuple(atoms)
+        self.kept = tuple(atom for atom in atoms if atom not in self.gone_set)
+        self.gone = tuple(atom for atom in atoms if atom in self.gone_set)
+        self.total = total
+        self.kept_total = kept_total
+
+    def identity(self, shape: Sequence[int]) -> Index:
+        """The point at hand as an index into a shape of as many elements."""
+        return _identity(self.atoms, shape)
+
+    def kept_identity(self, shape: Sequence[int]) -> Index:
+        return _identity(self.kept, shape)
+
+    def on_kept(self, shape: Sequence[int]) -> bool:
+        """Whether values of that shape lie on the kept axes (which a map's do)."""
+        return math.prod(shape) == self.kept_total
+
+    def key(self) -> str:
+        return f"{[(atom.size, atom in self.gone_set) for atom in self.atoms]}"
+
+
+def _cuts(total: int, others: Iterable[Sequence[int]]) -> list[int]:
+    """Products of trailing axes of the shapes with `total` elements."""
+    found = set()
+    for shape in others:
+        if math.prod(shape) == total:
+            product = 1
+            for size in reversed(shape):
+                product *= size
+                found.add(product)
+    return sorted(found)
+
+
+def _split(size: int, inner: int, cuts: Sequence[int]) -> list[int]:
+    """Factors of an axis with `inner` elements a step, outermost first."""
+    parts: list[int] = []
+    step = inner
+    for cut in cuts:
+        if step < cut < inner * size and cut % step == 0 and (inner * size) % cut == 0:
+            parts.append(cut // step)
+            step = cut
+    parts.append(inner * size // step if step else size)
+    return parts[::-1]
+
+
+def _identity(atoms: Sequence[Atom], shape: Sequence[int]) -> Index:
+    index = tuple(Affine(0, ((atom, 1),)) for atom in atoms)
+    return reshape_index(index, [atom.size for atom in atoms], shape)
+
+
+@dataclass(eq=False)
+class Group:
+    """Nodes computed in one nest.
+
+    Attributes:
+        space: Shape and reduced axes.
+        members: Nodes computed in it; others' values are read.
+        roots: Values stored, in order.
+        product: For a product or convolution with these nodes as its epilogue: that node.
+        repeated: Cost of nodes computed in other groups, too.
+    """
+
+    space: Space
+    members: dict[Node, None] = field(default_factory=dict)
+    roots: dict[Value, None] = field(default_factory=dict)
+    product: Node | None = None
+    repeated: float = 0.0
+
+    def trial(self, node: Node, space: Space | None = None, root: bool = False) -> Group:
+        """This group with one more node."""
+        members = {**self.members, node: None}
+        roots = {**self.roots, node.outputs[0]: None} if root else self.roots
+        return Group(self.space if space is None else space, members, roots, self.product, self.repeated)
+
+
+class NotFusableError(Exception):
+    """The nodes can't be one nest."""
+
+
+@dataclass(eq=False)
+class Analysis:
+    """What a group's nest asks for.
+
+    Attributes:
+        domain: Its counters.
+        order: Demands of members, operands first.
+        loads: Demands of values that are read.
+        levels: How many reductions must be finished before a demand's value is known.
+        reductions: The reductions, with the index of their space and their level.
+    """
+
+    domain: Domain
+    order: list[Demand] = field(default_factory=list)
+    loads: dict[Demand, None] = field(default_factory=dict)
+    levels: dict[Demand, int] = field(default_factory=dict)
+    reductions: dict[Node, int] = field(default_factory=dict)
+    root_demands: dict[Value, Demand] = field(default_factory=dict)
+
+    def reduction_index(self, node: Node) -> Index:
+        """The point at hand as an index into a reduction's space."""
+        return self.domain.identity(space(node).shape)
+
+    @property
+    def inputs(self) -> list[Value]:
+        """Values that are read, each once."""
+        return list(dict.fromkeys(demand.value for demand in self.loads))
+
+
+def is_reduction(node: Node) -> bool:
+    """Whether a member is computed by reducing (a product among a nest's members is)."""
+    return node.operator.name in REDUCTIONS or node.operator.name == "dot_general"
+
+
+def analyse(group: Group) -> Analysis:
+    """Works out a group's demands.
+
+    Raises:
+        NotFusableError: Some index is not affine, or a reduction is needed at another point than the one at hand.
+    """
+    shapes = [sizes(value) for node in group.members for value in (*node.inputs[:1], *node.outputs)]
+    domain = Domain(group.space.shape, group.space.reduced, shapes)
+    analysis = Analysis(domain)
+    try:
+        for root in group.roots:
+            shape = sizes(root)
+            on_kept = domain.on_kept(shape) and _is_kept(group, root, domain)
+            index = domain.kept_identity(shape) if on_kept else domain.identity(shape)
+            demand = Demand(root, index)
+            analysis.root_demands[root] = demand
+            _visit(group, analysis, demand)
+    except NotAffineError as error:
+        raise NotFusableError from error
+    return analysis
+
+
+def _is_kept(group: Group, root: Value, domain: Domain) -> bool:
+    """Whether a root lies on the kept axes; where both classes have as many elements, reductions' results do."""
+    return domain.kept_total != domain.total or not domain.gone or is_reduction(root.node)
+
+
+def _visit(group: Group, analysis: Analysis, demand: Demand) -> int:
+    """Level of a demand, with all it asks for noted."""
+    known = analysis.levels.get(demand)
+    if known is not None:
+        return known
+    level = 0
+    for source in dynamics(demand):
+        if source.value is not None:
+            level = max(level, _visit(group, analysis, Demand(source.value, source.place, source.guard)))
+    node = demand.value.node
+    if node not in group.members:
+        if node.operator.name != "constant" or splat_element(node) is None:
+            analysis.loads[demand] = None
+    elif is_reduction(node):
+        level = max(level, _visit_reduction(group, analysis, demand))
+        analysis.order.append(demand)
+    else:
+        for part in _operands(node, demand):
+            if part is not None:
+                level = max(level, _visit(group, analysis, part))
+        analysis.order.append(demand)
+    analysis.levels[demand] = level
+    return level
+
+
+def _operands(node: Node, demand: Demand) -> Sequence[Demand | None]:
+    if moves(node.operator.name):
+        return operand_demands(node, demand.place, demand.guard)
+    if "random" in node.operator.traits:
+        return [Demand(node.inputs[0], (Affine(word),), ()) for word in range(2)]
+    return [Demand(operand, demand.place, demand.guard) for operand in node.inputs]
+
+
+def _visit_reduction(group: Group, analysis: Analysis, demand: Demand) -> int:
+    node, domain = demand.value.node, analysis.domain
+    if demand.place != domain.kept_identity(sizes(demand.value)):
+        raise NotFusableError
+    if node not in analysis.reductions:
+        where = space(node)
+        if math.prod(where.shape) != domain.total:
+            raise NotFusableError
+        index = domain.identity(where.shape)
+        for axis, entry in enumerate(index):
+            atoms = {atom for atom, _ in entry.terms}
+            if atoms - domain.gone_set if axis in where.reduced else atoms & domain.gone_set:
+                raise NotFusableError
+        parts = element_demands(node, index)
+        analysis.reductions[node] = -1  # being visited: a reduction can't need its own result
+        analysis.reductions[node] = max(_visit(group, analysis, part) for part in parts)
+    return analysis.reductions[node] + 1
+
+
+def node_cost(node: Node) -> float:
+    """Rough cost of one element, in additions."""
+    name = node.operator.name
+    if name in RANDOM_COST:
+        return RANDOM_COST[name]
+    if "elementwise" in node.operator.traits:
+        return COSTS.get(name, 1.0)
+    return 0.5 if moves(name) or name == "iota" else 1.0
+
+
+def evaluations(analysis: Analysis, demand: Demand) -> int:
+    """How often a value is computed: once for every step of the innermost loop whose counter its index holds."""
+    order = (*analysis.domain.kept, *analysis.domain.gone)
+    depth = -1
+    forms = [*demand.place, *(condition.affine for condition in demand.guard)]
+    mentioned = {atom for form in forms for atom, _ in form.terms}
+    for source in dynamics(demand):
+        mentioned.update(atom for form in source.place for atom, _ in form.terms)
+    for position, atom in enumerate(order):
+        if atom in mentioned:
+            depth = position
+    return math.prod(atom.size for atom in order[: depth + 1])
+
+
+def waste(analysis: Analysis) -> float:
+    """Additions spent on computing values more often than they have elements."""
+    counts: dict[Value, int] = {}
+    for demand in analysis.order:
+        counts[demand.value] = counts.get(demand.value, 0) + evaluations(analysis, demand)
+    total = 0.0
+    for value, count in counts.items():
+        if not moves(value.node.operator.name):
+            total += node_cost(value.node) * max(0, count - max(1, value.type.size))
+    return total
+
+
+def affine_uses(analysis: Analysis) -> list[Affine]:
+    """Every affine form that code will be written for."""
+    forms: list[Affine] = []
+    for root, demand in analysis.root_demands.items():
+        forms.append(linear(demand.place, sizes(root)))
+    for demand in analysis.loads:
+        forms.append(linear(demand.place, sizes(demand.value)))
+    for demand in (*analysis.loads, *analysis.order):
+        forms.extend(condition.affine for condition in demand.guard)
+        for source in dynamics(demand):
+            forms.extend(source.place if source.kind == "quotient" else ())
+            forms.extend(condition.affine for condition in source.guard)
+        name = demand.value.node.operator.name
+        if name == "iota":
+            forms.append(demand.place[demand.value.node.parameters["axis"]])
+        elif "random" in demand.value.node.operator.traits:
+            forms.append(linear(demand.place, sizes(demand.value)))
+    for node in analysis.reductions:
+        form = position_form(node, analysis.reduction_index(node))
+        if form is not None:
+            forms.append(form)
+    return forms
+
+
+def is_identity(analysis: Analysis, demand: Demand) -> bool:
+    """Whether a demand is the point at hand, on the whole domain or the kept axes."""
+    if demand.guard:
+        return False
+    shape, domain = sizes(demand.value), analysis.domain
+    try:
+        if math.prod(shape) == domain.total and demand.place == domain.identity(shape):
+            return True
+        return domain.on_kept(shape) and demand.place == domain.kept_identity(shape)
+    except NotAffineError:
+        return False
+
+
+__all__ = ["ZERO", "Analysis", "Domain", "Group", "NotFusableError", "affine_uses", "analyse", "is_identity"]

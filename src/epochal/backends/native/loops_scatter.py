@@ -1,0 +1,124 @@
+"""scatter_add: rows of the result in pieces; each piece takes the updates of its rows in the order of the indices."""
+
+from __future__ import annotations
+
+import math
+
+from epochal.backends.native.emit import ARITHMETIC_KIND, KIND_BYTES, Register, Writer
+from epochal.backends.native.kernel import ERROR_INDEX, Kernel, Launch, Target
+from epochal.backends.native.loops_values import splat_element
+from epochal.backends.native.loops_vector import each_vector
+from epochal.backends.native.movement import sizes
+from epochal.ir import Node, Value
+
+MOST_BLOCKS = 8  # every block reads all indices
+
+
+def scatter_launch(node: Node) -> Launch:
+    """The kernel of a scatter_add node."""
+    x, indices, updates = node.inputs
+    axis = int(node.parameters["axis"])
+    shape = sizes(x)
+    outer, rows, inner = math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])
+    fill = splat_element(x.node) if x.node.operator.name == "constant" else _splat_of_broadcast(x.node)
+    work = x.type.bytes / 6 + updates.type.bytes / 4 + indices.type.size
+    blocks = max(1, min(MOST_BLOCKS, rows, round(work / 8000))) if outer < MOST_BLOCKS else 1
+    scatter = _Scatter(node, outer, rows, inner, -(-rows // blocks) if rows else 1, fill)
+    blocks = -(-rows // scatter.block) if rows else 1
+    inputs: tuple[Value, ...] = (indices, updates) if fill is not None else (x, indices, updates)
+    types = " ".join(str(value.type) for value in (x, indices, updates))
+    kernel = Kernel(
+        key=f"scatter_add {types} {axis} {blocks} {fill!r}",
+        emit=scatter.emit,
+        pieces=outer * blocks,
+        cost=work,
+        inplace=frozenset() if fill is not None else frozenset({(0, 0)}),
+    )
+    return Launch(kernel, inputs, node.outputs)
+
+
+def _splat_of_broadcast(node: Node) -> bool | int | float | None:
+    """The element of a broadcast constant, as the zeros under a gradient are."""
+    while node.operator.name in ("broadcast", "reshape"):
+        node = node.inputs[0].node
+    return splat_element(node) if node.operator.name == "constant" else None
+
+
+class _Scatter:
+    def __init__(
+        self, node: Node, outer: int, rows: int, inner: int, block: int, fill: bool | int | float | None
+    ) -> None:
+        self.node = node
+        self.outer, self.rows, self.inner, self.block = outer, rows, inner, block
+        self.fill = fill
+        self.dtype = node.outputs[0].dtype
+        self.index_dtype = node.inputs[1].dtype
+        self.count = node.inputs[1].type.size
+
+    def emit(self, target: Target) -> str:
+        writer = Writer(target)
+        with writer.loop(Register("%begin", "i64"), Register("%end", "i64")) as loop:
+            blocks = -(-self.rows // self.block)
+            number = writer.constant(blocks, "i64")
+            outer = writer.binary("udiv", loop.index, number)
+            part = writer.binary("urem", loop.index, number)
+            first = writer.binary("mul", part, writer.constant(self.block, "i64"))
+            after = writer.binary("add", first, writer.constant(self.block, "i64"))
+            most = writer.constant(self.rows, "i64")
+            after = writer.select(writer.compare("ult", after, most), after, most)
+            self._begin(writer, outer, first, after)
+            if self.count:
+                with writer.loop(0, self.count) as step:
+                    self._update(writer, outer, first, after, step.index)
+        return writer.module()
+
+    def _pointers(self, writer: Writer) -> tuple[Register | None, Register, Register, Register]:
+        shift = 0 if self.fill is not None else 1
+        x = None if self.fill is not None else writer.argument(0)
+        return x, writer.argument(shift), writer.argument(shift + 1), writer.argument(shift + 2)
+
+    def _begin(self, writer: Writer, outer: Register, first: Register, after: Register) -> None:
+        """The rows as they are before the updates."""
+        x, _, _, result = self._pointers(writer)
+        kind = ARITHMETIC_KIND[self.dtype.name]
+        rows, inner = writer.constant(self.rows, "i64"), writer.constant(self.inner, "i64")
+        base = writer.binary("mul", writer.binary("mul", outer, rows), inner)
+        start = writer.binary("add", base, writer.binary("mul", first, inner))
+        end = writer.binary("add", base, writer.binary("mul", after, inner))
+        lanes = writer.target.vector_bytes // KIND_BYTES[kind]
+
+        def copy(index: Register, count: int, mask: Register | None) -> None:
+            if x is None:
+                value = writer.constant(self.fill or 0, kind, count)
+            else:
+                value = writer.load(writer.offset(x, self.dtype, index), self.dtype, count, mask)
+            writer.store(writer.offset(result, self.dtype, index), value, self.dtype, mask)
+
+        each_vector(writer, start, end, lanes, copy)
+
+    def _update(self, writer: Writer, outer: Register, first: Register, after: Register, step: Register) -> None:
+        _, indices, updates, result = self._pointers(writer)
+        raw = writer.load(writer.offset(indices, self.index_dtype, step), self.index_dtype)
+        row = writer.convert("sext" if self.index_dtype.kind == "int" else "zext", raw, "i64")
+        rows = writer.constant(self.rows, "i64")
+        writer.raise_error(writer.compare("uge", row, rows), ERROR_INDEX)
+        mine = writer.binary("and", writer.compare("uge", row, first), writer.compare("ult", row, after))
+        with writer.when(mine):
+            inner = writer.constant(self.inner, "i64")
+            place = writer.binary("add", writer.binary("mul", outer, rows), row)
+            goal = writer.offset(result, self.dtype, writer.binary("mul", place, inner))
+            number = writer.constant(self.count, "i64")
+            source = writer.binary("add", writer.binary("mul", outer, number), step)
+            origin = writer.offset(updates, self.dtype, writer.binary("mul", source, inner))
+            kind = ARITHMETIC_KIND[self.dtype.name]
+            operation = "fadd" if self.dtype.is_floating else "add"
+
+            def add(index: Register, count: int, mask: Register | None) -> None:
+                here = writer.offset(goal, self.dtype, index)
+                old = writer.load(here, self.dtype, count, mask)
+                new = writer.load(writer.offset(origin, self.dtype, index), self.dtype, count, mask)
+                writer.store(here, writer.binary(operation, old, new), self.dtype, mask)
+
+            lanes = writer.target.vector_bytes // KIND_BYTES[kind]
+            if self.inner:
+                each_vector(writer, 0, self.inner, lanes, add)

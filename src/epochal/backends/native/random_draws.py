@@ -1,0 +1,153 @@
+"""Random numbers in registers: Philox4x32-10 of a key and an element's number (see `epochal.topi.random`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from epochal.backends.native.emit import ARITHMETIC_KIND, Register, Writer
+from epochal.backends.native.elementwise import round_to
+from epochal.backends.native.vector_math import FUNCTIONS, Math
+from epochal.dtypes import DType
+
+_MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
+_WEYL = (0x9E3779B9, 0xBB67AE85)
+_STREAM = 0xCAFE5EED
+_ROUNDS = 10
+
+
+class Draw(NamedTuple):
+    """What is drawn.
+
+    Attributes:
+        writer: Where the code goes.
+        seed, counter: The key's two words.
+        element: Numbers of the elements (i32).
+        start: Number of the first, if the lanes follow one another and it is a multiple of 4: then each block of four
+            words is encrypted once, not once a word.
+    """
+
+    writer: Writer
+    seed: Register
+    counter: Register
+    element: Register
+    start: Register | None
+
+
+def emit(draw: Draw, name: str, dtype: DType) -> Register:
+    """The result of ``random_bits``, ``random_uniform`` or ``random_normal``."""
+    writer = draw.writer
+    if name == "random_bits":
+        return _words(draw)
+    if name == "random_uniform" and dtype.name != "float64":
+        bits = _shift(writer, _words(draw), 8)
+        number = writer.convert("sitofp", bits, "float")
+        return round_to(writer, Math(writer, number).mul(number, 2.0**-24), dtype)
+    first, second = _pairs(draw)
+    if name == "random_uniform":
+        wide = [writer.convert("zext", word, "i64") for word in (first, second)]
+        joined = writer.binary("or", writer.binary("shl", wide[0], writer.constant(32, "i64", first.lanes)), wide[1])
+        number = writer.convert("uitofp", _shift(writer, joined, 11), "double")
+        return Math(writer, number).mul(number, 2.0**-53)
+    return round_to(writer, _normal(writer, first, second, ARITHMETIC_KIND[dtype.name]), dtype)
+
+
+def _shift(writer: Writer, x: Register, amount: int) -> Register:
+    return writer.binary("lshr", x, writer.constant(amount, x.kind, x.lanes))
+
+
+def _normal(writer: Writer, first: Register, second: Register, kind: str) -> Register:
+    """Box and Muller's transform."""
+    left, right = (writer.convert("sitofp", _shift(writer, word, 8), kind) for word in (first, second))
+    m = Math(writer, left)
+    logarithm = FUNCTIONS["log"](writer, m.mul(m.add(left, 1.0), 2.0**-24))
+    radius = m.unary("sqrt", m.mul(logarithm, -2.0))
+    angle = m.mul(m.mul(right, 2.0**-24), 6.283185307179586)
+    return m.mul(radius, FUNCTIONS["cos"](writer, angle))
+
+
+def _words(draw: Draw) -> Register:
+    """One word an element: word i % 4 of block i // 4."""
+    writer, index = draw.writer, draw.element
+    lanes = index.lanes
+    if draw.start is not None and lanes >= 4:
+        return _interleave(writer, _philox(draw, _blocks(draw, lanes // 4, 2)), (0, 1, 2, 3))
+    words = _philox(draw, _shift(writer, index, 2))
+    which = writer.binary("and", index, writer.constant(3, "i32", lanes))
+    result = words[3]
+    for number in (2, 1, 0):
+        chosen = writer.compare("eq", which, writer.constant(number, "i32", lanes))
+        result = writer.select(chosen, words[number], result)
+    return result
+
+
+def _pairs(draw: Draw) -> tuple[Register, Register]:
+    """Two words an element: words 2 i and 2 i + 1, of block i // 2."""
+    writer, index = draw.writer, draw.element
+    lanes = index.lanes
+    if draw.start is not None and lanes >= 4:
+        words = _philox(draw, _blocks(draw, lanes // 2, 1))
+        return _interleave(writer, words, (0, 2)), _interleave(writer, words, (1, 3))
+    words = _philox(draw, _shift(writer, index, 1))
+    odd = writer.compare("ne", writer.binary("and", index, writer.constant(1, "i32", lanes)),
+                         writer.constant(0, "i32", lanes))  # fmt: skip
+    return writer.select(odd, words[2], words[0]), writer.select(odd, words[3], words[1])
+
+
+def _blocks(draw: Draw, lanes: int, shift: int) -> Register:
+    """Numbers of consecutive blocks."""
+    writer = draw.writer
+    assert draw.start is not None
+    start = draw.start
+    first = writer.convert("trunc", start, "i32") if start.name.startswith("%") else Register(start.name, "i32")
+    base = writer.splat(_shift(writer, first, shift), lanes)
+    return writer.binary("add", base, writer.iota(lanes, "i32")) if lanes > 1 else base
+
+
+def _interleave(writer: Writer, words: Sequence[Register], chosen: Sequence[int]) -> Register:
+    """Words of each block, block after block."""
+    picked = [words[number] for number in chosen]
+    lanes = picked[0].lanes
+    if lanes == 1:
+        result = Register("poison", "i32", len(picked))
+        for lane, word in enumerate(picked):
+            result = writer.insert(result, word, lane)
+        return result
+    if len(picked) == 2:
+        return _zip(writer, picked[0], picked[1])
+    return _zip(writer, _zip(writer, picked[0], picked[2]), _zip(writer, picked[1], picked[3]))
+
+
+def _zip(writer: Writer, left: Register, right: Register) -> Register:
+    lanes = left.lanes
+    return writer.shuffle(left, right, [lane // 2 + (lane % 2) * lanes for lane in range(2 * lanes)])
+
+
+def _philox(draw: Draw, block: Register) -> list[Register]:
+    """The four words of blocks: the counter (block, 0, key's counter, 0) encrypted under (seed, stream)."""
+    writer = draw.writer
+    lanes = block.lanes
+    zero = writer.constant(0, "i32", lanes)
+    c0, c1, c2, c3 = block, zero, writer.splat(draw.counter, lanes), zero
+    k0, k1 = draw.seed, _STREAM
+    for _ in range(_ROUNDS):
+        high0, low0 = _multiply(writer, c0, _MULTIPLIERS[0])
+        high2, low2 = _multiply(writer, c2, _MULTIPLIERS[1])
+        first = writer.binary("xor", writer.binary("xor", high2, c1), writer.splat(k0, lanes))
+        second = writer.binary("xor", writer.binary("xor", high0, c3), writer.constant(k1, "i32", lanes))
+        c0, c1, c2, c3 = first, low2, second, low0
+        k0 = writer.binary("add", k0, writer.constant(_WEYL[0], "i32"))
+        k1 = (k1 + _WEYL[1]) & 0xFFFFFFFF
+    return [c0, c1, c2, c3]
+
+
+def _multiply(writer: Writer, x: Register, factor: int) -> tuple[Register, Register]:
+    """High and low halves of a 32 by 32 bit product."""
+    wide = writer.convert("zext", x, "i64")
+    product = writer.binary("mul", wide, Register(_wide(factor, x.lanes), "i64", x.lanes))
+    high = writer.convert("trunc", _shift(writer, product, 32), "i32")
+    return high, writer.convert("trunc", product, "i32")
+
+
+def _wide(factor: int, lanes: int) -> str:
+    return str(factor) if lanes == 1 else f"splat (i64 {factor})"
