@@ -273,7 +273,7 @@ def test_wrong_arrays(compile_by_hand):
             call([x], [np.zeros(64)])
         frozen = vector(1)
         frozen.flags.writeable = False
-        with pytest.raises(ArgumentError, match="'s0'.*writable"):
+        with pytest.raises(ArgumentError, match=r"'s0'.*writable"):
             call([x], [frozen])
         with pytest.raises(ArgumentError, match="'s0' must be C-contiguous"):
             call([x], [np.zeros(128, np.float32)[::2]])
@@ -307,9 +307,8 @@ def test_concurrent_calls(compile_by_hand):
     failures = []
 
     def call(k):
-        for _ in range(50):
-            if not np.array_equal(executable([vector(0.5), vector(k)], num_threads=2)[1], expected[k]):
-                failures.append(k)
+        results = [executable([vector(0.5), vector(k)], num_threads=2)[1] for _ in range(50)]
+        failures.extend(k for result in results if not np.array_equal(result, expected[k]))
 
     threads = [threading.Thread(target=call, args=(k,)) for k in range(4)]
     for thread in threads:

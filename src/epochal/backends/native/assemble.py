@@ -23,8 +23,4 @@ def assemble(source: Program, schedule: Schedule) -> NativeExecutable:
 
 def _load(steps: Sequence[Step]) -> dict[str, engine.Code]:
     """Machine code of every kernel, by key."""
-    codes: dict[str, engine.Code] = {}
-    for step in steps:
-        if isinstance(step, Work) and step.kernel.key not in codes:
-            codes[step.kernel.key] = engine.load(step.kernel)
-    return codes
+    return engine.load_all({step.kernel.key: step.kernel for step in steps if isinstance(step, Work)}.values())

@@ -51,7 +51,7 @@ class ObjectCache:
             return None
         start = len(_MAGIC) + _CHECKSUM
         body = data[start:]
-        if data[: len(_MAGIC)] != _MAGIC or data[len(_MAGIC) : start] != _checksum(body):
+        if data[: len(_MAGIC)] != _MAGIC or data[len(_MAGIC) : start] != _checksum(key, body):
             _remove(path)
             return None
         if age > _TOUCH_SECONDS:
@@ -63,7 +63,7 @@ class ObjectCache:
         folder = self._folder(create=True)
         if folder is None:
             return
-        data = _MAGIC + _checksum(body) + body
+        data = _MAGIC + _checksum(key, body) + body
         temporary = None
         try:
             descriptor, temporary = tempfile.mkstemp(prefix=".", dir=folder)
@@ -133,8 +133,9 @@ def _is_private(status: os.stat_result) -> bool:
     return status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
-def _checksum(body: bytes) -> bytes:
-    return hashlib.blake2b(body, digest_size=_CHECKSUM).digest()
+def _checksum(key: str, body: bytes) -> bytes:
+    """The linker trusts what it is given, so an entry must be whole and its own, not a copy of another."""
+    return hashlib.blake2b(body, digest_size=_CHECKSUM, key=key.encode()[:64]).digest()
 
 
 def _remove(path: str) -> None:

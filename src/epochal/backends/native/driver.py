@@ -31,7 +31,7 @@ import hashlib
 import platform
 from typing import Final
 
-from epochal.backends.native.engine import Code, engine
+from epochal.backends.native.engine import Code, Source, engine
 
 RECORD_WORDS: Final = 8
 FRAME_COUNTERS: Final = 2
@@ -501,4 +501,4 @@ def text() -> str:
 def load() -> Code:
     """The driver's code."""
     key = "driver " + hashlib.blake2b(text().encode(), digest_size=20).hexdigest()
-    return engine().load_text(key, text, _EXPORTS)
+    return engine().load_sources([Source(key, text, _EXPORTS)])[key]

@@ -186,7 +186,6 @@ class Workspace:
         self.views: list[Array] = []
         self._table = table
         self._runtime = executable._runtime
-        self._pool = workers.pool()
         self._launch = self._runtime.launch
         self._results = executable._results
         self._has_foreign = any(place.buffer.kind in ("argument", "state") for place, _, _ in self._results)
@@ -255,7 +254,8 @@ class Workspace:
             if status:
                 self._go_on(status)
             return
-        team = self._pool.take(self.threads - 1, self._runtime)
+        pool = workers.pool()  # another one after a fork
+        team = pool.take(self.threads - 1, self._runtime)
         try:
             if team != self._team:
                 self._team = team
@@ -266,7 +266,7 @@ class Workspace:
             if status:
                 self._go_on(status)
         finally:
-            self._pool.give_back(team)
+            pool.give_back(team)
 
     def results(self) -> list[Array]:
         """Copies of the results."""
