@@ -12,9 +12,11 @@ from epochal.backends.native.kernels.axes import advance, decode, share
 from epochal.backends.native.kernels.block import Block, Step, accumulate, most_rows, split_evenly, unrolled
 from epochal.backends.native.kernels.epilogue import Epilogue
 from epochal.backends.native.kernels.finish import Finish
+from epochal.backends.native.kernels.geometry import Geometry
 from epochal.backends.native.kernels.inner import InnerProduct, suits_inner
 from epochal.backends.native.kernels.problem import Problem, problem_of
 from epochal.backends.native.kernels.transpose import pack_panel
+from epochal.backends.native.kernels.weights import weight_gradient_launches
 from epochal.backends.native.kernels.work import PIECES, RATES, Panels, digest, lanes_of, over, panels_of
 from epochal.ir import Node
 
@@ -26,10 +28,19 @@ class Grid:
     Attributes:
         groups: Groups of columns.
         chunks: Chunks of rows.
+        rows_first: Whether pieces that follow one another share a chunk of rows, else a group of columns.
     """
 
     groups: int
     chunks: int
+    rows_first: bool = False
+
+
+DEEP = 1024
+"""Summed rows, of both operands, from which a product is summed in parts, as a convolution's weight gradient is."""
+
+CACHED = 1 << 20
+"""Bytes of a that surely stay in the second-level cache."""
 
 
 def grid_of(problem: Problem) -> Grid:
@@ -45,8 +56,10 @@ def grid_of(problem: Problem) -> Grid:
         wanted = max(PIECES // min(PIECES, problem.batch), a_bytes >> 18)
         return Grid(1, max(1, min(wanted, rows // 24)))
     groups = max(1, min(groups, most))
-    chunks = -(-PIECES // (problem.batch * groups))
-    return Grid(groups, max(1, min(chunks, rows // 8, most // groups)))
+    chunks = max(1, min(-(-PIECES // (problem.batch * groups)), rows // 8, most // groups))
+    if groups > 1 and a_bytes // chunks > CACHED:
+        return Grid(groups, max(chunks, min(2 * a_bytes // CACHED, rows // 24)), rows_first=True)
+    return Grid(groups, chunks)
 
 
 def worth_packing(problem: Problem, grid: Grid) -> bool:
@@ -91,7 +104,10 @@ class Product:
         begin, end = Register("%begin", "i64"), Register("%end", "i64")
         with writer.loop(begin, end) as piece:
             sizes = [axis.size for axis in problem.outer]
-            *outer, group, chunk = decode(writer, piece.index, [*sizes, self.grid.groups, self.grid.chunks])
+            if self.grid.rows_first:
+                *outer, chunk, group = decode(writer, piece.index, [*sizes, self.grid.chunks, self.grid.groups])
+            else:
+                *outer, group, chunk = decode(writer, piece.index, [*sizes, self.grid.groups, self.grid.chunks])
             places = [writer.constant(0, "i64")] * len(problem.rows.steps)
             for axis, index in zip(problem.outer, outer, strict=True):
                 places = advance(writer, places, index, axis.steps)
@@ -174,9 +190,16 @@ class Product:
 
 
 def lower_product(node: Node, epilogue: Epilogue | None = None) -> tuple[Launch, ...]:
-    """The launch of a ``dot_general``."""
+    """The launches of a ``dot_general``."""
     finish = Finish(node.outputs[0], epilogue)
     problem = problem_of(node, finish.strides)
+    rows, columns = problem.rows.size, problem.columns.size
+    deep = problem.depth >= DEEP and len(problem.summed) == 1 and problem.summed[0].steps == (rows, columns)
+    if deep and not problem.outer and not problem.swapped and rows > 1 and columns > 1:
+        geometry = Geometry(
+            problem.dtype, problem.depth, (1, 1, rows), (1, 1, columns), (1, 1), (1, 1), (1, 1), (0, 0), 1
+        )
+        return weight_gradient_launches(node, geometry, finish)
     return (product_launch(problem, finish, node),)
 
 
