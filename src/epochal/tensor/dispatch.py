@@ -40,21 +40,26 @@ def apply(operator: Operator | str, *operands: Any, **parameters: Any) -> Any:
     if operator.__class__ is str:
         operator = INVENTORY[operator]
     context = contexts.current()
-    arrays = [operand.data if operand.__class__ is Tensor else None for operand in operands]
+    arrays: list[Any] = []
     peeked = False
-    if any(array is None for array in arrays):
-        operands, peeked = _prepare(operands, context is None and not TAPES.get())
-        arrays = [operand.data for operand in operands]
-        if any(array is None for array in arrays):
-            return _build(operator, operands, parameters)
+    for operand in operands:
+        if operand.__class__ is not Tensor or operand.data is None:
+            operands, peeked = _prepare(operands, context is None and not TAPES.get())
+            arrays = [operand.data for operand in operands]
+            if any(array is None for array in arrays):
+                return _build(operator, operands, parameters)
+            break
+        arrays.append(operand.data)
     if context is not None and context.symbolic_only:
         return _build(operator, operands, parameters)
     results, parameters = _run(operator, arrays, parameters)
     if peeked:
         results = [_own(result, arrays) for result in results]
     outputs = tuple([eager(result) for result in results])
-    for tape in TAPES.get():
-        tape.record(operator, parameters, operands, outputs)
+    tapes = TAPES.get()
+    if tapes:
+        for tape in tapes:
+            tape.record(operator, parameters, operands, outputs)
     return outputs[0] if len(outputs) == 1 else outputs
 
 
@@ -149,21 +154,39 @@ def as_value(operand: Any) -> Value:
     return BUILD.constant(tensor.data)
 
 
+# What was found out about an operator on operands of certain types: its resolved parameters, and whether to compile it.
+_plans: dict[Any, tuple[Mapping[str, Any], bool]] = {}
+_MOST_PLANS = 4096
+
+
 def _run(
     operator: Operator, arrays: list[Array], parameters: Mapping[str, Any]
 ) -> tuple[list[Array], Mapping[str, Any]]:
-    if "elementwise" in operator.traits and not parameters:
-        results = _run_elementwise(operator, arrays)
+    elementwise = not parameters and "elementwise" in operator.traits
+    if elementwise:  # shapes do not matter: the reference broadcasts by itself
+        key: Any = (operator, *[array.dtype for array in arrays])
     else:
-        types = [TensorType(dtypes.get(array.dtype), array.shape) for array in arrays]
-        if operator.resolve is not None:
-            parameters = operator.resolve(types, parameters)
-        if "elementwise" in operator.traits and len(types) > 1:
-            shape = broadcast_shapes(*(type_.shape for type_ in types))
-            types = [type_.with_shape(shape) for type_ in types]
-        inferred = operator.infer(*types, **parameters)
-        if "heavy" in operator.traits and _is_big(types, inferred):
-            return _run_compiled(operator, types, arrays, parameters), parameters
+        key = (operator, *parameters.items(), *[(array.dtype, array.shape) for array in arrays])
+    try:
+        plan = _plans.get(key)
+    except TypeError:  # a parameter without a hash
+        key, plan = None, None
+    if plan is None:
+        plan = _plan(operator, arrays, parameters)
+        if key is not None and INVENTORY.get(operator.name) is operator and "control" not in operator.traits:
+            if len(_plans) >= _MOST_PLANS:
+                _plans.clear()
+            _plans[key] = plan
+    parameters, heavy = plan
+    if heavy:
+        return _run_compiled(operator, arrays, parameters), parameters
+    if elementwise:
+        try:
+            results = operator.reference(*arrays)
+        except ValueError:
+            broadcast_shapes(*(array.shape for array in arrays))  # raises what says which shapes do not fit
+            raise
+    else:
         with np.errstate(all="ignore"):
             results = operator.reference(*arrays, **parameters)
     if results.__class__ is tuple:
@@ -171,29 +194,20 @@ def _run(
     return [results if results.__class__ is np.ndarray else np.asarray(results)], parameters
 
 
-def _run_elementwise(operator: Operator, arrays: list[Array]) -> Any:
-    """The reference broadcasts by itself; types are inferred only where something does not fit, for the message."""
-    if len(arrays) < 2 or (len(arrays) == 2 and arrays[0].dtype == arrays[1].dtype):
-        try:
-            with np.errstate(all="ignore"):
-                if arrays[0].dtype.kind in _CHECKED.get(operator.name, _ANY):
-                    return operator.reference(*arrays)
-        except (ValueError, TypeError):
-            pass
+def _plan(operator: Operator, arrays: Sequence[Array], parameters: Mapping[str, Any]) -> tuple[Mapping[str, Any], bool]:
+    """Checks types and resolves parameters."""
     types = [TensorType(dtypes.get(array.dtype), array.shape) for array in arrays]
-    shape = broadcast_shapes(*(type_.shape for type_ in types))
-    operator.infer(*(type_.with_shape(shape) for type_ in types))
-    with np.errstate(all="ignore"):
-        return operator.reference(*arrays)
+    if operator.resolve is not None:
+        parameters = operator.resolve(types, parameters)
+    if "elementwise" in operator.traits and len(types) > 1:
+        shape = broadcast_shapes(*(type_.shape for type_ in types))
+        types = [type_.with_shape(shape) for type_ in types]
+    inferred = operator.infer(*types, **parameters)
+    return parameters, "heavy" in operator.traits and _is_big(types, inferred) and not _is_for_blas(operator, types[0])
 
 
-_ANY = ""
-# Element kinds (NumPy's letters; V is bfloat16) for which the commonest operators need no type rule.
-_CHECKED = {
-    **dict.fromkeys(("add", "sub", "mul", "maximum", "minimum", "neg", "abs", "square"), "fiV"),
-    **dict.fromkeys(("div", "exp", "log", "sqrt", "tanh", "sigmoid", "relu", "rsqrt", "pow"), "fV"),
-    **dict.fromkeys(("equal", "not_equal", "less", "less_equal", "greater", "greater_equal"), "fiuV"),
-}
+def _is_for_blas(operator: Operator, type_: TensorType) -> bool:
+    return operator.name == "dot_general" and type_.dtype.is_floating and type_.dtype.itemsize >= 4
 
 
 def _is_big(types: Sequence[TensorType], inferred: TensorType | tuple[TensorType, ...]) -> bool:
@@ -205,13 +219,9 @@ _compiled: OrderedDict[Any, Any] = OrderedDict()
 _lock = Lock()
 
 
-def _run_compiled(
-    operator: Operator, types: Sequence[TensorType], arrays: Sequence[Array], parameters: Mapping[str, Any]
-) -> list[Array]:
+def _run_compiled(operator: Operator, arrays: Sequence[Array], parameters: Mapping[str, Any]) -> list[Array]:
     """A heavy operator as a compiled program of its own, the last few of which are kept."""
-    if operator.name == "dot_general" and arrays[0].dtype.kind == "f" and arrays[0].itemsize > 2:
-        with np.errstate(all="ignore"):
-            return [operator.reference(*arrays, **parameters)]  # NumPy hands it to BLAS
+    types = [TensorType(dtypes.get(array.dtype), array.shape) for array in arrays]
     key = (operator, tuple(types), parameter_key(tuple(sorted(parameters.items()))), config.backend())
     with _lock:
         executable = _compiled.get(key)
