@@ -7,11 +7,13 @@ from epochal.passes.decompose import Decompose
 from epochal.passes.eliminate_common_subexpressions import EliminateCommonSubexpressions
 from epochal.passes.eliminate_dead_code import EliminateDeadCode
 from epochal.passes.fold_constants import FoldConstants
+from epochal.passes.hoist_invariants import HoistInvariants
 from epochal.passes.merge_scans import MergeScans
 from epochal.passes.movement import Movement
 from epochal.passes.pipeline import Pass
 from epochal.passes.products import Products
 from epochal.passes.stabilize import Stabilize
+from epochal.passes.sums_outside_scans import SumsOutsideScans
 
 SIMPLIFY: tuple[Pass, ...] = (
     Movement(),
@@ -29,6 +31,9 @@ def for_engine(lowered: frozenset[str]) -> tuple[Pass, ...]:
         *SIMPLIFY,
         MergeScans(),
         EliminateDeadCode(),
+        HoistInvariants(),
+        SumsOutsideScans(),
         Decompose(lowered),
         *SIMPLIFY,
+        EliminateDeadCode(),
     )
