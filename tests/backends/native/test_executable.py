@@ -1,8 +1,10 @@
 """Programs of hand-made kernels on the native engine, against the reference interpreter."""
 
 import gc
+import os
 import threading
 import weakref
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -338,3 +340,31 @@ def test_small_programs_run_on_the_caller_alone(compile_by_hand):
     program = program_of([F], lambda x: ([BUILD.add(x, x)], []))
     assert compile_by_hand(program, cost=100.0).threads(8) == 1
     assert compile_by_hand(program, cost=1e6).threads(8) == 8
+
+
+def resident_bytes():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
+def test_compiling_running_and_deleting_keeps_memory_flat(compile_by_hand):
+    large = tensor_type("float32", (1 << 18,))
+    x, s = np.ones(1 << 18, np.float32), np.zeros(1 << 18, np.float32)
+
+    def cycle():
+        def build(x, s):
+            t = BUILD.mul(BUILD.add(x, s), BUILD.constant(np.full(1 << 18, 0.5, np.float32)))
+            return [BUILD.sub(t, x)], [BUILD.add(t, s)]
+
+        executable = compile_by_hand(program_of([large], build, [large]))
+        executable.bind([x], [s], num_threads=2).run(2)
+        executable([x], [s])
+
+    for _ in range(10):
+        cycle()
+    gc.collect()
+    before = resident_bytes()
+    for _ in range(150):
+        cycle()
+    gc.collect()
+    assert resident_bytes() - before < 5 << 20
