@@ -1,4 +1,4 @@
-"""Six small models train as in real Keras 3, step by step, from the same weights and batches (tests/figures/golden.py)."""
+"""Six small models train as in real Keras 3, step by step, from the same weights (tests/figures/golden.py)."""
 
 import importlib.util
 import sys
