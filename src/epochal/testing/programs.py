@@ -16,7 +16,8 @@ import numpy as np
 from epochal import dtypes
 from epochal.autodiff import gradients
 from epochal.dtypes import DType
-from epochal.ir import Array, Graph, Program, Value, make_input, tensor_type
+from epochal.ir import Array, Graph, Program, Value
+from epochal.testing import program_selection as selection
 from epochal.testing import program_structure as structure
 from epochal.testing.program_writer import Writer
 from epochal.topi.inventory import BUILD, INVENTORY
@@ -29,7 +30,8 @@ UNARY: Mapping[str, tuple[str, float]] = {
     "asin": ("unit", 1.2), "acos": ("unit", 3), "atan": ("any", 1.6), "sinh": ("unit", 1.2), "cosh": ("unit", 1.6),
     "tanh": ("any", 1), "asinh": ("any", 2.2), "acosh": ("above one", 3), "atanh": ("unit", 1.5),
     "sigmoid": ("any", 1), "erf": ("any", 1), "erfc": ("any", 2), "relu": ("any", 4), "stop_gradient": ("any", 4),
-    "softplus": ("any", 5), "sign": ("exact", 1), "floor": ("exact", 4), "ceil": ("exact", 4), "round": ("exact", 4),
+    "softplus": ("any", 5), "erf_inv": ("unit", 1.3), "lgamma": ("positive", 3), "digamma": ("positive", 2.5),
+    "sign": ("exact", 1), "floor": ("exact", 4), "ceil": ("exact", 4), "round": ("exact", 4),
 }  # fmt: skip
 # The domains of both operands, and a bound.
 BINARY: Mapping[str, tuple[str, str, float]] = {
@@ -162,6 +164,7 @@ MAKERS: Mapping[str, Callable[[Writer, str], None]] = {
     **dict.fromkeys(("softmax_cross_entropy", "sparse_softmax_cross_entropy"), _cross_entropy),
     **dict.fromkeys(("layer_norm", "batch_norm_training"), _normalisation),
     **structure.MAKERS,
+    **selection.MAKERS,
 }
 # Names of further makers, for operators of integers that have another above.
 INTEGER_MAKERS = ("neg", "abs", "sign", *INTEGER_BINARY[:5], *INTEGER_BY_POSITIVE)
@@ -228,4 +231,4 @@ def uncovered() -> list[str]:
     return [name for name, operator in INVENTORY.items() if name not in MAKERS and "deferred" not in operator.traits]
 
 
-__all__ = ["MAKERS", "RandomProgram", "make_input", "random_program", "tensor_type", "uncovered"]
+__all__ = ["MAKERS", "RandomProgram", "random_program", "uncovered"]
