@@ -30,7 +30,7 @@ def _gathered(name: str, x: TensorType, indices: TensorType, axis: int) -> Shape
     return x.shape[:where] + indices.shape + x.shape[where + 1 :]
 
 
-def _check_range(name: str, indices: Array, size: int) -> None:
+def check_range(name: str, indices: Array, size: int) -> None:
     """Raises ExecutionError if an index lies outside [0, size)."""
     if indices.size and not (indices.min() >= 0 and indices.max() < size):
         wrong = indices[(indices < 0) | (indices >= size)]
@@ -40,7 +40,7 @@ def _check_range(name: str, indices: Array, size: int) -> None:
 
 
 def _gather(x: Array, indices: Array, *, axis: int) -> Array:
-    _check_range("gather", indices, x.shape[axis])
+    check_range("gather", indices, x.shape[axis])
     return np.take(x, indices.astype(np.int64), axis)
 
 
@@ -73,9 +73,11 @@ gather = Operator(
 )
 
 
-def _scatter_type(x: TensorType, indices: TensorType, updates: TensorType, *, axis: int) -> TensorType:
-    name = "scatter_add"
-    check_dtype(name, x, NUMBER)
+def scatter_type(
+    name: str, x: TensorType, indices: TensorType, updates: TensorType, axis: int, takes: str = NUMBER
+) -> TensorType:
+    """The type rule of a scatter: updates have the shape of gather's result; the result is like x."""
+    check_dtype(name, x, takes)
     check_same_dtype(name, x, updates)
     shape = _gathered(name, x, indices, axis)
     if updates.rank != len(shape):
@@ -88,7 +90,7 @@ def _scatter_type(x: TensorType, indices: TensorType, updates: TensorType, *, ax
 def _scatter_add(x: Array, indices: Array, updates: Array, *, axis: int) -> Array:
     """Adds row by row in the order of the indices (`numpy.add.at` is unbuffered)."""
     where = axis % x.ndim
-    _check_range("scatter_add", indices, x.shape[where])
+    check_range("scatter_add", indices, x.shape[where])
     result = np.array(x, order="C")
     moved = np.moveaxis(updates, range(where, where + indices.ndim), range(indices.ndim))
     rows = moved.reshape(indices.size, *moved.shape[indices.ndim :])
@@ -114,7 +116,7 @@ def _scatter_samples() -> Iterable[Sample]:
 
 scatter_add = Operator(
     name="scatter_add",
-    infer=_scatter_type,
+    infer=lambda x, indices, updates, *, axis: scatter_type("scatter_add", x, indices, updates, axis),
     reference=widened(_scatter_add),
     samples=_scatter_samples,
     gradient=_scatter_gradient,

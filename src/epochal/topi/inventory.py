@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from epochal.ir import Builder, Operator
 from epochal.topi import (
+    along_axis,
+    bitcast,
     composite,
     contraction,
     control,
     convolution,
     cross_entropy,
+    cumulative,
     deferred,
     elementwise,
     elementwise_binary,
     indexing,
+    masking,
     movement,
     normalization,
     placement,
     random,
     reduction,
+    scatter,
+    sorting,
+    special,
     window,
 )  # fmt: skip
 
@@ -34,6 +41,8 @@ OPERATORS: tuple[Operator, ...] = (
     elementwise.sigmoid, elementwise.erf, elementwise.erfc, elementwise.relu,
     elementwise.is_finite, elementwise.is_nan, elementwise.logical_not, elementwise.bitwise_not,
     elementwise.stop_gradient, elementwise.cast,
+    special.erf_inv, special.lgamma, special.digamma, special.polygamma,
+    bitcast.bitcast,
     # Elementwise, of two and three operands.
     elementwise_binary.add, elementwise_binary.sub, elementwise_binary.mul, elementwise_binary.div,
     elementwise_binary.floor_div, elementwise_binary.rem, elementwise_binary.pow_,
@@ -50,6 +59,8 @@ OPERATORS: tuple[Operator, ...] = (
     # Reductions.
     reduction.sum_, reduction.prod, reduction.max_, reduction.min_, reduction.any_, reduction.all_,
     reduction.argmax, reduction.argmin, reduction.cumulative_sum,
+    cumulative.cumulative_prod, cumulative.cumulative_max, cumulative.cumulative_min,
+    sorting.sort, sorting.argsort, sorting.top_k, sorting.searchsorted,
     # Contractions.
     contraction.dot_general,
     convolution.conv, convolution.conv_data_gradient, convolution.conv_weight_gradient,
@@ -57,6 +68,9 @@ OPERATORS: tuple[Operator, ...] = (
     window.max_pool, window.max_pool_gradient, window.max_pool_select, window.avg_pool, window.avg_pool_gradient,
     # Indexing.
     indexing.gather, indexing.scatter_add,
+    scatter.scatter_set, scatter.scatter_max, scatter.scatter_min,
+    along_axis.take_along_axis, along_axis.scatter_add_along_axis,
+    masking.mask_positions, masking.boolean_mask,
     # Random numbers.
     random.random_bits, random.random_uniform, random.random_normal,
     # Control flow.
