@@ -13,7 +13,18 @@ import numpy as np
 from epochal import compile as compiling
 from epochal import config, dtypes
 from epochal.errors import ArgumentError, DTypeError, ShapeError
-from epochal.ir import Array, Graph, Operator, Program, TensorType, Value, broadcast_shapes, make_input, parameter_key
+from epochal.ir import (
+    Array,
+    Graph,
+    Operator,
+    Program,
+    Symbol,
+    TensorType,
+    Value,
+    broadcast_shapes,
+    make_input,
+    parameter_key,
+)
 from epochal.tensor import context as contexts
 from epochal.tensor.recording import TAPES
 from epochal.tensor.tensor import Tensor, eager
@@ -50,7 +61,7 @@ def apply(operator: Operator | str, *operands: Any, **parameters: Any) -> Any:
                 return _build(operator, operands, parameters)
             break
         arrays.append(operand.data)
-    if context is not None and context.symbolic_only:
+    if (context is not None and context.symbolic_only) or (parameters and _is_open(parameters)):
         return _build(operator, operands, parameters)
     results, parameters = _run(operator, arrays, parameters)
     if peeked:
@@ -61,6 +72,16 @@ def apply(operator: Operator | str, *operands: Any, **parameters: Any) -> Any:
         for tape in tapes:
             tape.record(operator, parameters, operands, outputs)
     return outputs[0] if len(outputs) == 1 else outputs
+
+
+def _is_open(parameters: Mapping[str, Any]) -> bool:
+    """Whether a size among the parameters is not known yet."""
+    for value in parameters.values():
+        if value.__class__ is tuple:
+            for entry in value:
+                if entry.__class__ is Symbol:
+                    return True
+    return False
 
 
 def to_tensor(value: Any, dtype: np.dtype[Any] | None = None) -> Tensor:

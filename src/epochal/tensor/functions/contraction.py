@@ -8,12 +8,20 @@ from typing import Any
 
 from epochal import dtypes
 from epochal.errors import ArgumentError, ShapeError
-from epochal.ir import broadcast_shapes
+from epochal.ir import Symbol, broadcast_shapes
 from epochal.tensor.convert import cast
 from epochal.tensor.dispatch import apply, axis_of
 from epochal.tensor.functions.creation import diagonal
-from epochal.tensor.functions.elementwise import as_number, multiply, operands
-from epochal.tensor.functions.movement import broadcast_to, expand_dims, moveaxis, reshape, squeeze, transpose
+from epochal.tensor.functions.elementwise import add, as_number, multiply, operands
+from epochal.tensor.functions.movement import (
+    broadcast_to,
+    expand_dims,
+    moveaxis,
+    reshape,
+    slice_axis,
+    squeeze,
+    transpose,
+)
 from epochal.tensor.functions.reduction import sum as _sum
 from epochal.tensor.tensor import Tensor
 
@@ -47,11 +55,22 @@ def matmul(a: Any, b: Any) -> Tensor:
         return _dot(left, right, (left.ndim - 1,), (0,))
     if left.ndim == 2:
         return moveaxis(_dot(left, right, (1,), (right.ndim - 2,)), 0, -2)
-    batch = broadcast_shapes(left.dimensions[:-2], right.dimensions[:-2])
+    batch = _batch(left, right)
     left = broadcast_to(left, (*batch, *left.dimensions[-2:]))
     right = broadcast_to(right, (*batch, *right.dimensions[-2:]))
     axes = tuple(range(len(batch)))
     return _dot(left, right, (left.ndim - 1,), (right.ndim - 2,), axes, axes)
+
+
+def _batch(left: Tensor, right: Tensor) -> tuple[Any, ...]:
+    """The shape in which the axes before the last two meet."""
+    shape = broadcast_shapes(left.dimensions[:-2], right.dimensions[:-2])
+    known = (*left.dimensions, *right.dimensions)
+    if all(not isinstance(size, Symbol) or any(size is other for other in known) for size in shape):
+        return shape
+    # Whether two unknown sizes broadcast, an elementwise operator finds out; of its result only the shape is used.
+    corners = [slice_axis(slice_axis(one, one.ndim - 1, 0, 1), one.ndim - 2, 0, 1) for one in (left, right)]
+    return add(*corners).dimensions[:-2]
 
 
 def _dot(

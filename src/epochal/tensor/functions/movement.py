@@ -427,6 +427,8 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Tensor:
     counts = np.atleast_1d(np.asarray(repeats))
     if counts.size > 1:
         size = tensor.shape[place]
+        if size is None:
+            raise ShapeError(f"One number of repeats an element needs a known size. Received shape: {tensor.shape}")
         indices = np.repeat(np.arange(size, dtype=np.int32), counts)
         result: Tensor = apply("gather", tensor, eager(indices), axis=place)
         return result
