@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from epochal.backends.native.kernels.epilogue import Epilogue, accepts
 from epochal.backends.native.kernels.lower import lower
 from epochal.ir import make_input, tensor_type
 from epochal.testing.launches import Launcher
@@ -89,3 +90,37 @@ def test_very_large_windows():
     check(BUILD.avg_pool(value, window=9), [x])
     gradient = BUILD.max_pool_gradient(value, make_input(tensor_type("float32", (2, 1, 1, 3))), window=9)
     assert lower(gradient.node) is None
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("shape", [(2, 8, 6, 33), (3, 11, 9, 64), (1, 9, 20)])
+def test_epilogues(name, shape):
+    """A bias and a mask: also on elements that no window sees."""
+    value = make_input(tensor_type("float32", shape))
+    pooled = BUILD.max_pool(value, window=2)
+    other = make_input(value.type if name == "max_pool_select" else pooled.type)
+    operands = {"max_pool": (value,), "avg_pool": (value,), "avg_pool_gradient": (other,)}.get(name, (value, other))
+    parameters = {"window": 2} | ({"input_shape": shape} if name == "avg_pool_gradient" else {})
+    result = getattr(BUILD, name)(*operands, **parameters)
+    bias, mask = make_input(tensor_type("float32", shape[-1:])), make_input(result.type)
+    spread = BUILD.broadcast(bias, shape=result.shape)
+    shifted = BUILD.add(result, spread)
+    masked = BUILD.mul(shifted, mask)
+    epilogue = Epilogue((spread.node, shifted.node, masked.node), (bias, mask), (masked, result))
+    assert accepts(epilogue, result)
+    generator = np.random.default_rng(2)
+    arrays = {item: generator.standard_normal(item.shape).astype(np.float32) for item in (*operands, bias, mask)}
+    launcher = Launcher(lower(result.node, epilogue), arrays)
+    launcher.run_apart()
+    plain = result.node.operator.reference(*(arrays[item] for item in operands), **result.node.parameters)
+    np.testing.assert_allclose(launcher.arrays[result], plain, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(launcher.arrays[masked], (plain + arrays[bias]) * arrays[mask], rtol=1e-5, atol=1e-5)
+
+
+def test_gradients_of_shared_elements_take_no_epilogue():
+    value = make_input(tensor_type("float32", (2, 9, 9, 8)))
+    for parameters, fits in (({"window": 3, "strides": 2}, False), ({"window": 3}, True)):
+        pooled = BUILD.max_pool(value, **parameters)
+        gradient = BUILD.max_pool_gradient(value, make_input(pooled.type), **parameters)
+        total = BUILD.relu(gradient)
+        assert accepts(Epilogue((total.node,), (), (total,)), gradient) is fits

@@ -13,6 +13,7 @@ import numpy as np
 from epochal.ir import Node, Value
 from epochal.ir.key import parameter_key
 
+SCATTERS = frozenset({"max_pool_gradient", "avg_pool_gradient"})
 VIEWS = frozenset({"broadcast", "reshape"})
 
 
@@ -106,8 +107,16 @@ def _view(node: Node, seen: View) -> View | None:
     return View(seen.source, tuple(0 if size == 1 else kept.pop(0) for size in result))
 
 
+def _tiles(node: Node) -> bool:
+    """Whether the windows of a pooling's gradient lie side by side, so that each element is written once."""
+    parameters = node.parameters
+    return parameters["window"] == parameters["strides"] and not any(map(any, parameters["padding"]))
+
+
 def accepts(epilogue: Epilogue, result: Value) -> bool:
     """Whether an epilogue is one that the kernels here can do on `result`."""
+    if result.node.operator.name in SCATTERS and not _tiles(result.node):
+        return False
     shape = static_shape(result)
     found = views(epilogue)
     if found is None or any(static_shape(value) != shape for value in epilogue.outputs):

@@ -15,10 +15,10 @@ from epochal.backends.native.kernels.swap import swap_launch
 from epochal.backends.native.kernels.weights import weight_gradient_launches
 from epochal.ir import Node
 
-FUSES = frozenset({"dot_general", "conv", "conv_data_gradient", "conv_weight_gradient"})
-"""Operators whose kernels take an epilogue."""
+FUSES = POOLS | {"dot_general", "conv", "conv_data_gradient", "conv_weight_gradient"}
+"""Operators whose kernels take an epilogue (of the kind that `epilogue.accepts`)."""
 
-LOWERS = FUSES | POOLS
+LOWERS = FUSES
 """Operators that have kernels here."""
 
 
@@ -33,8 +33,7 @@ def lower(node: Node, epilogue: Epilogue | None = None) -> tuple[Launch, ...] | 
     """
     name = node.operator.name
     if name in POOLS:
-        assert epilogue is None, f"{name} takes no epilogue"
-        return lower_pool(node)
+        return lower_pool(node, epilogue)
     if name == "dot_general":
         return None if node.inputs[0].dtype.is_bool else lower_product(node, epilogue)
     if name == "conv":

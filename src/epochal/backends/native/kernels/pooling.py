@@ -6,14 +6,15 @@ few along each axis. A window's first maximum wins, and a NaN is larger than eve
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from epochal.backends.native.emit import ARITHMETIC_KIND, Register, Writer
 from epochal.backends.native.kernel import Kernel, Launch, Target
 from epochal.backends.native.kernels.axes import advance, decode, share
 from epochal.backends.native.kernels.block import load_columns
-from epochal.backends.native.kernels.epilogue import static_shape
+from epochal.backends.native.kernels.epilogue import Epilogue, static_shape
+from epochal.backends.native.kernels.finish import Finish
 from epochal.backends.native.kernels.phase import Phase, forward_phases
 from epochal.backends.native.kernels.work import PIECES, digest, lanes_of, over
 from epochal.dtypes import DType
@@ -67,6 +68,10 @@ class Pool:
         return self.name in ("max_pool_gradient", "avg_pool_gradient")
 
     @property
+    def operands(self) -> int:
+        return 2 if self.name in ("max_pool_gradient", "max_pool_select") else 1
+
+    @property
     def entries(self) -> int:
         return self.height.taps * self.width.taps
 
@@ -76,12 +81,14 @@ class Pool:
         return all(phase.stride >= phase.taps for phase in (self.height, self.width))
 
     @property
-    def covers(self) -> bool:
-        """Whether windows, apart from one another, see every element."""
-        return self.apart and all(
-            phase.stride == phase.taps and phase.inside and phase.count * phase.stride == phase.size
-            for phase in (self.height, self.width)
-        )
+    def tiles(self) -> bool:
+        """Whether windows lie side by side from the first element on, so that each result can be written once."""
+        return all(phase.stride == phase.taps and phase.inside for phase in (self.height, self.width))
+
+    @property
+    def rest(self) -> tuple[int, int]:
+        """Rows and columns of elements behind the last window, where windows tile."""
+        return tuple(phase.size - phase.count * phase.stride for phase in (self.height, self.width))  # type: ignore[return-value]
 
 
 def pool_of(node: Node) -> Pool | None:
@@ -103,13 +110,17 @@ def pool_of(node: Node) -> Pool | None:
 
 
 class Pooling:
-    """The kernel of a pool."""
+    """The kernel of a pool, with an epilogue on its result (on a gradient's only where windows tile).
 
-    def __init__(self, pool: Pool) -> None:
-        self.pool = pool
+    Offsets go in a list: in the input's shape, in the output's, then for each entry of the epilogue's strides.
+    """
+
+    def __init__(self, pool: Pool, finish: Finish) -> None:
+        self.pool, self.finish = pool, finish
+        self.places = [steps if len(steps) == 4 else (steps[0], 0, *steps[1:]) for steps in finish.strides]
         bands = -(-PIECES // max(1, pool.images))
         # Windows that share elements add to them one after the other.
-        if pool.scatters and not pool.covers:
+        if pool.scatters and not pool.tiles:
             bands = 1
         self.bands = max(1, min(bands, pool.height.count))
 
@@ -124,67 +135,113 @@ class Pooling:
         lanes = lanes_of(target, ARITHMETIC_KIND[pool.dtype.name], channels)
         with writer.loop(Register("%begin", "i64"), Register("%end", "i64")) as piece:
             image, band = decode(writer, piece.index, [pool.images, self.bands])
-            # Offsets in buffers of the input's and of the output's shape.
-            places = [writer.constant(0, "i64")] * 2
             size = (height * width * channels, pool.height.count * pool.width.count * channels)
-            places = advance(writer, places, image, size)
-            if pool.scatters and not pool.covers:
+            places = [writer.constant(0, "i64")] * (2 + len(self.places))
+            places = advance(writer, places, image, (*size, *(place[0] for place in self.places)))
+            if pool.scatters and not pool.tiles:
                 self._clear(writer, places[0])
             bounds = share(writer, band, pool.height.count, self.bands)
             for down in sorts_of(pool.height):
 
                 def row(number: Register, down: Sort = down, places: Sequence[Register] = tuple(places)) -> None:
-                    steps = (pool.height.stride * width * channels, pool.width.count * channels)
-                    here = advance(writer, places, number, steps)
-                    here = advance(writer, here, 1, ((pool.height.base + down.low) * width * channels, 0))
+                    here = advance(writer, places, number, self._steps(1))
+                    first = (pool.height.base + down.low) * width * channels
+                    if pool.scatters and pool.tiles and pool.rest[1]:
+                        self._zeros(writer, lanes, here, range(pool.height.taps), pool.width.count * pool.width.stride)
+                    here = advance(writer, here, 1, (first, *(0,) * (len(here) - 1)))
                     for across in sorts_of(pool.width):
                         self._pixels(writer, lanes, down, across, here)
 
                 over(writer, bounds, down.first, down.end, row)
+            if pool.scatters and pool.tiles and pool.rest[0]:
+                with writer.when(writer.compare("eq", band, writer.constant(self.bands - 1, "i64"))):
+                    first = pool.height.count * pool.height.stride
+                    self._zeros(writer, lanes, places, range(first, pool.height.size), 0)
         return writer.module()
+
+    def _steps(self, axis: int) -> list[int]:
+        """Elements from one output to the next along the height (1) or the width (2), in each offset's terms."""
+        pool = self.pool
+        phase, channels = (pool.height, pool.width)[axis - 1], pool.x[2]
+        steps = (pool.x[1] * channels, pool.width.count * channels) if axis == 1 else (channels, channels)
+        stride = phase.stride if pool.scatters else 1
+        return [phase.stride * steps[0], steps[1], *(stride * place[axis] for place in self.places)]
 
     def _clear(self, writer: Writer, place: Register) -> None:
         """Zeros in an image of the result."""
         dtype = self.pool.dtype
-        pointer = writer.offset(writer.argument(self._operands), dtype, place)
+        pointer = writer.offset(writer.argument(self.pool.operands), dtype, place)
         size = self.pool.x[0] * self.pool.x[1] * self.pool.x[2] * dtype.itemsize
         writer.declare("declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)")
         writer.line(f"call void @llvm.memset.p0.i64(ptr {pointer.name}, i8 0, i64 {size}, i1 false)")
 
-    @property
-    def _operands(self) -> int:
-        return 2 if self.pool.name in ("max_pool_gradient", "max_pool_select") else 1
+    def _zeros(self, writer: Writer, lanes: int, places: Sequence[Register], rows: Iterable[int], first: int) -> None:
+        """Zeros for the elements of some rows from column `first` on, which no window sees."""
+        kind = ARITHMETIC_KIND[self.pool.dtype.name]
+        for row in rows:
+            start = advance(writer, places, 1, (0, 0, *(row * place[1] for place in self.places)))
+            with writer.loop(first, self.pool.x[1]) as pixel:
+                steps = (0, 0, *(place[2] for place in self.places))
+                here = advance(writer, start, pixel.index, steps)
+
+                def vector(width: int, places: Sequence[Register]) -> None:
+                    self.store(writer, writer.constant(0, kind, lanes), lanes, width, places)
+
+                self._channels(writer, lanes, here, vector)
 
     def _pixels(self, writer: Writer, lanes: int, down: Sort, across: Sort, places: Sequence[Register]) -> None:
         """The outputs of one row that see the same entries."""
         pool = self.pool
-        channels = pool.x[2]
-        steps = (pool.width.stride * channels, channels)
-        start = advance(writer, places, 1, ((pool.width.base + across.low) * channels, 0))
+        first = (pool.width.base + across.low) * pool.x[2]
+        start = advance(writer, places, 1, (first, *(0,) * (len(places) - 1)))
         shape = (down.high - down.low, across.high - across.low)
-        full, rest = divmod(channels, lanes)
 
         def pixel(number: Register) -> None:
-            here = advance(writer, start, number, steps)
+            here = advance(writer, start, number, self._steps(2))
 
-            def vector(index: Register, width: int) -> None:
-                there = advance(writer, here, index, (lanes, lanes))
-                OPERATIONS[pool.name](writer, pool, lanes, width, shape, there)
+            def vector(width: int, places: Sequence[Register]) -> None:
+                OPERATIONS[pool.name](writer, self, lanes, width, shape, places)
 
-            whole = (writer.constant(0, "i64"), writer.constant(full, "i64"))
-            if full > 4:
-                over(writer, whole, 0, full, lambda index: vector(index, lanes))
-            else:
-                for index in range(full):
-                    vector(writer.constant(index, "i64"), lanes)
-            if rest:
-                vector(writer.constant(full, "i64"), rest)
+            self._channels(writer, lanes, here, vector)
 
         count = writer.constant(pool.width.count, "i64")
         over(writer, (writer.constant(0, "i64"), count), across.first, across.end, pixel)
 
+    def _channels(
+        self,
+        writer: Writer,
+        lanes: int,
+        places: Sequence[Register],
+        body: Callable[[int, Sequence[Register]], None],
+    ) -> None:
+        """`body` for every vector of channels, with its lanes in use."""
+        full, rest = divmod(self.pool.x[2], lanes)
+        steps = (lanes, lanes, *(lanes * place[3] for place in self.places))
+        if full > 4:
+            with writer.loop(0, full) as loop:
+                body(lanes, advance(writer, places, loop.index, steps))
+        else:
+            for index in range(full):
+                body(lanes, advance(writer, places, writer.constant(index, "i64"), steps))
+        if rest:
+            body(rest, advance(writer, places, writer.constant(full, "i64"), steps))
 
-Operation = Callable[[Writer, Pool, int, int, tuple[int, int], Sequence[Register]], None]
+    def store(
+        self,
+        writer: Writer,
+        value: Register,
+        lanes: int,
+        width: int,
+        places: Sequence[Register],
+        entry: tuple[int, int] = (0, 0),
+    ) -> None:
+        """One vector of the result, through the epilogue; of a gradient at an entry of its window."""
+        rows = [(entry[0] * place[1] + entry[1] * place[2],) for place in self.places]
+        columns = [place[3] for place in self.places]
+        self.finish.store(writer, [[value]], lanes, (width,), self.pool.operands, places[2:], rows, columns)
+
+
+Operation = Callable[[Writer, "Pooling", int, int, tuple[int, int], Sequence[Register]], None]
 
 
 def _entries(pool: Pool, shape: tuple[int, int]) -> Iterator[int]:
@@ -192,10 +249,6 @@ def _entries(pool: Pool, shape: tuple[int, int]) -> Iterator[int]:
     for row in range(shape[0]):
         for column in range(shape[1]):
             yield (row * pool.x[1] + column) * pool.x[2]
-
-
-def _mask(writer: Writer, lanes: int, width: int) -> Register | None:
-    return None if width == lanes else writer.tail_mask(width, lanes)
 
 
 def _fold(
@@ -244,8 +297,10 @@ def _larger(writer: Writer, dtype: DType, best: Register, other: Register) -> Re
 
 
 def _max_pool(
-    writer: Writer, pool: Pool, lanes: int, width: int, shape: tuple[int, int], places: Sequence[Register]
+    writer: Writer, pooling: Pooling, lanes: int, width: int, shape: tuple[int, int], places: Sequence[Register]
 ) -> None:
+    pool = pooling.pool
+
     def combine(best: Register, other: Register) -> Register:
         if not pool.dtype.is_floating:
             return writer.select(_larger(writer, pool.dtype, best, other), other, best)
@@ -254,20 +309,17 @@ def _max_pool(
         return writer.select(writer.compare("uno", other, other), other, best)
 
     best = _fold(writer, pool, lanes, width, shape, places[0], combine)
-    pointer = writer.offset(writer.argument(1), pool.dtype, places[1])
-    writer.store(pointer, best, pool.dtype, _mask(writer, lanes, width))
+    pooling.store(writer, best, lanes, width, places)
 
 
 def _avg_pool(
-    writer: Writer, pool: Pool, lanes: int, width: int, shape: tuple[int, int], places: Sequence[Register]
+    writer: Writer, pooling: Pooling, lanes: int, width: int, shape: tuple[int, int], places: Sequence[Register]
 ) -> None:
     def combine(left: Register, right: Register) -> Register:
         return writer.binary("fadd", left, right)
 
-    total = _fold(writer, pool, lanes, width, shape, places[0], combine)
-    pointer = writer.offset(writer.argument(1), pool.dtype, places[1])
-    mean = _divided(writer, total, shape[0] * shape[1])
-    writer.store(pointer, mean, pool.dtype, _mask(writer, lanes, width))
+    total = _fold(writer, pooling.pool, lanes, width, shape, places[0], combine)
+    pooling.store(writer, _divided(writer, total, shape[0] * shape[1]), lanes, width, places)
 
 
 def _divided(writer: Writer, value: Register, count: int) -> Register:
@@ -293,8 +345,9 @@ def _winners(
 
 
 def _max_pool_select(
-    writer: Writer, pool: Pool, lanes: int, width: int, shape: tuple[int, int], places: Sequence[Register]
+    writer: Writer, pooling: Pooling, lanes: int, width: int, shape: tuple[int, int], places: Sequence[Register]
 ) -> None:
+    pool = pooling.pool
     other = writer.offset(writer.argument(1), pool.dtype, places[0])
     chosen: Register | None = None
     winners = _winners(writer, pool, lanes, width, shape, places[0])
@@ -302,13 +355,13 @@ def _max_pool_select(
         value = load_columns(writer, writer.offset(other, pool.dtype, offset), pool.dtype, lanes, width)
         chosen = value if chosen is None else writer.select(better, value, chosen)
     assert chosen is not None
-    pointer = writer.offset(writer.argument(2), pool.dtype, places[1])
-    writer.store(pointer, chosen, pool.dtype, _mask(writer, lanes, width))
+    pooling.store(writer, chosen, lanes, width, places)
 
 
 def _max_pool_gradient(
-    writer: Writer, pool: Pool, lanes: int, width: int, shape: tuple[int, int], places: Sequence[Register]
+    writer: Writer, pooling: Pooling, lanes: int, width: int, shape: tuple[int, int], places: Sequence[Register]
 ) -> None:
+    pool = pooling.pool
     cotangent = load_columns(writer, writer.offset(writer.argument(1), pool.dtype, places[1]), pool.dtype, lanes, width)
     winners = _winners(writer, pool, lanes, width, shape, places[0])
     beaten = writer.constant(False, "i1", lanes)
@@ -317,34 +370,40 @@ def _max_pool_gradient(
     for better in reversed(winners):
         shares.append(writer.select(beaten, zero, writer.select(better, cotangent, zero)))
         beaten = writer.binary("or", beaten, better)
-    _scatter(writer, pool, lanes, width, shape, places[0], shares[::-1], writer.argument(2))
+    _scatter(writer, pooling, lanes, width, shape, places, shares[::-1])
 
 
 def _avg_pool_gradient(
-    writer: Writer, pool: Pool, lanes: int, width: int, shape: tuple[int, int], places: Sequence[Register]
+    writer: Writer, pooling: Pooling, lanes: int, width: int, shape: tuple[int, int], places: Sequence[Register]
 ) -> None:
+    pool = pooling.pool
     cotangent = load_columns(writer, writer.offset(writer.argument(0), pool.dtype, places[1]), pool.dtype, lanes, width)
     part = _divided(writer, cotangent, shape[0] * shape[1])
-    _scatter(writer, pool, lanes, width, shape, places[0], [part] * (shape[0] * shape[1]), writer.argument(1))
+    _scatter(writer, pooling, lanes, width, shape, places, [part] * (shape[0] * shape[1]))
 
 
 def _scatter(
     writer: Writer,
-    pool: Pool,
+    pooling: Pooling,
     lanes: int,
     width: int,
     shape: tuple[int, int],
-    place: Register,
+    places: Sequence[Register],
     shares: Sequence[Register],
-    base: Register,
 ) -> None:
-    """Adds to the entries of a window what each gets; if no window shares them, stores it."""
-    target = writer.offset(base, pool.dtype, place)
+    """What each entry of a window gets: stored through the epilogue where windows tile, else added or stored."""
+    pool = pooling.pool
+    if pool.tiles:
+        entries = [(row, column) for row in range(shape[0]) for column in range(shape[1])]
+        for entry, value in zip(entries, shares, strict=True):
+            pooling.store(writer, value, lanes, width, places, entry)
+        return
+    target = writer.offset(writer.argument(pool.operands), pool.dtype, places[0])
     for offset, value in zip(_entries(pool, shape), shares, strict=True):
         pointer = writer.offset(target, pool.dtype, offset)
         if not pool.apart:
             value = writer.binary("fadd", load_columns(writer, pointer, pool.dtype, lanes, width), value)
-        writer.store(pointer, value, pool.dtype, _mask(writer, lanes, width))
+        writer.store(pointer, value, pool.dtype, None if width == lanes else writer.tail_mask(width, lanes))
 
 
 OPERATIONS: dict[str, Operation] = {
@@ -356,21 +415,23 @@ OPERATIONS: dict[str, Operation] = {
 }
 
 
-def lower_pool(node: Node) -> tuple[Launch, ...] | None:
+def lower_pool(node: Node, epilogue: Epilogue | None = None) -> tuple[Launch, ...] | None:
     """The launch of a pooling operator, or ``None`` if there is no kernel for it."""
     pool = pool_of(node)
     if pool is None or (pool.entries > LARGEST and pool.name not in ("max_pool", "avg_pool")):
         return None
-    pooling = Pooling(pool)
+    finish = Finish(node.outputs[0], epilogue)
+    pooling = Pooling(pool, finish)
     seen = pool.images * pool.height.count * pool.width.count * pool.entries * pool.x[2]
-    moved = sum(value.type.bytes for value in (*node.inputs, *node.outputs))
+    moved = sum(value.type.bytes for value in (*node.inputs, *finish.inputs, *finish.outputs))
     kernel = Kernel(
-        key=digest("pooling", pool),
+        key=digest("pooling", pool, finish.key),
         emit=pooling.emit,
         pieces=0 if node.outputs[0].type.size == 0 else pooling.pieces,
-        cost=50 + seen / 12 + moved / 12,
+        cost=50 + seen / 20 + moved / 20,
+        inplace=finish.inplace(pool.operands),
     )
-    return (Launch(kernel, node.inputs, node.outputs),)
+    return (Launch(kernel, (*node.inputs, *finish.inputs), finish.outputs),)
 
 
 __all__ = ["POOLS", "lower_pool"]
