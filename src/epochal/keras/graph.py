@@ -6,12 +6,12 @@ given, be they eager or those of a trace.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
 from epochal import tree
 from epochal.errors import NotSupportedError
-from epochal.ir import Graph, Node, Operator, Sample, Symbol, TensorType, Value
+from epochal.ir import Graph, Node, Operator, Sample, Symbol, TensorType, Value, make_input
 from epochal.tensor import Tensor
 from epochal.tensor.dispatch import apply
 from epochal.topi.inventory import BUILD
@@ -123,13 +123,42 @@ def tensors_of(node: Node) -> Any:
     return tree.unflatten(call.structure, tensors) if call is not None else tensors[0]
 
 
-def run(nodes: Sequence[Node], known: dict[Value, Any]) -> None:
+def run(
+    nodes: Sequence[Node], known: dict[Value, Any], training: Any = None, layers: dict[int, Any] | None = None
+) -> None:
     """Carries out `nodes`, operands first, on other tensors than those they were built of.
 
     Args:
         nodes: In an order where operands come first.
         known: Tensors for the values that no node in `nodes` computes; the results are added to it.
+        training: Training flag of the model; given, it takes the place of one that a layer was called with.
+        layers: By the identity of a layer, one to call in its place.
     """
+
+    def call_layer(call: Call, inputs: Sequence[Any]) -> list[Any]:
+        args, kwargs = call.fill(inputs)
+        layer = call.layer if layers is None else layers.get(id(call.layer), call.layer)
+        if training is not None and layer.has_training_argument:
+            kwargs["training"] = training
+        return tree.flatten(layer(*args, **kwargs))
+
+    _walk(nodes, known, call_layer)
+
+
+def infer(nodes: Sequence[Node], known: dict[Value, Any]) -> None:
+    """As `run`, with symbolic tensors in `known`: gives the results' types and calls no layer."""
+
+    def type_of(call: Call, inputs: Sequence[Any]) -> list[Any]:
+        args, kwargs = call.fill(inputs)
+        types = tree.flatten(call.layer.output_types(args, kwargs))
+        return [Tensor(None, make_input(type_)) for type_ in types]
+
+    _walk(nodes, known, type_of)
+
+
+def _walk(
+    nodes: Sequence[Node], known: dict[Value, Any], call_layer: Callable[[Call, Sequence[Any]], list[Any]]
+) -> None:
     sizes: dict[Symbol, Any] = {}
     for value, tensor in known.items():
         _bind(value, tensor, sizes)
@@ -137,11 +166,8 @@ def run(nodes: Sequence[Node], known: dict[Value, Any]) -> None:
         if node.outputs[0] in known:
             continue
         call = call_of(node)
-        if call is not None:
-            args, kwargs = call.fill([known[value] for value in node.inputs])
-            results = tree.flatten(call.layer(*args, **kwargs))
-        else:
-            results = _apply(node, [known[value] for value in node.inputs], sizes)
+        operands = [known[value] for value in node.inputs]
+        results = _apply(node, operands, sizes) if call is None else call_layer(call, operands)
         for value, tensor in zip(node.outputs, results, strict=True):
             known[value] = tensor
             _bind(value, tensor, sizes)

@@ -66,6 +66,10 @@ class CallSignature:
     masks: dict[str, str]
     training_default: Any
 
+    def position(self, name: str) -> int:
+        """How many parameters come before that one."""
+        return self.names.index(name) if name in self.names else len(self.names)
+
 
 _signatures: WeakKeyDictionary[Any, CallSignature] = WeakKeyDictionary()
 

@@ -111,6 +111,13 @@ class Layer(LayerState):
         return self.dtype_policy.compute_dtype
 
     @property
+    def has_training_argument(self) -> bool:
+        """Whether `call` takes ``training``."""
+        return call_signature(type(self).call).has_training
+
+    _call_has_training_arg = has_training_argument
+
+    @property
     def quantization_mode(self) -> None:
         return None
 
@@ -247,13 +254,18 @@ class Layer(LayerState):
             ) from None
         self._check_positional(args)
         outer = current_call()
-        training = self._resolve_training(arguments, signature, kwargs, outer)
+        training = self._resolve_training(arguments, signature, outer)
         symbolic = contexts.current() is None and any(
             isinstance(leaf, Tensor) and leaf.is_symbolic for leaf in tree.flatten((args, kwargs))
         )
         if outer is None:
             self._clear_losses()
-        masks = self._fill_masks(signature, arguments, kwargs)
+        masks = None
+        if not symbolic:  # a functional model settles both anew whenever it runs
+            if signature.has_training and training is not None:
+                kwargs["training"] = training
+                args = args[: signature.position("training")]
+            masks = self._fill_masks(signature, arguments, kwargs)
         first = next(iter(arguments.values()), None)
         with calling(self, training), self._open_name_scope(), origin(Origin(layer=self.name)):
             try:
@@ -306,15 +318,11 @@ class Layer(LayerState):
                     f"Received: {leaf!r} (of type {type(leaf).__name__})"
                 )
 
-    def _resolve_training(self, arguments: Any, signature: Any, kwargs: dict[str, Any], outer: Any) -> bool | None:
+    def _resolve_training(self, arguments: Any, signature: Any, outer: Any) -> bool | None:
         training = arguments.get("training")
         if training is None and outer is not None:
             training = outer.training
-        if training is None:
-            training = signature.training_default
-        if signature.has_training and training is not None and arguments.get("training") is None:
-            kwargs["training"] = training
-        return training
+        return signature.training_default if training is None else training
 
     def _fill_masks(self, signature: Any, arguments: Any, kwargs: dict[str, Any]) -> Any:
         """Passes the masks of inputs to the mask parameters; returns the first input's, ``None`` if it has none."""
@@ -364,7 +372,7 @@ class Layer(LayerState):
     # Symbolic calls ----------------------------------------------------------------------------------------------
 
     def _symbolic_call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        types = self._output_types(args, kwargs)
+        types = self.output_types(args, kwargs)
         node, outputs = graph.record_call(self, args, kwargs, types)
         self._inbound_nodes.append(node)
         return outputs
@@ -382,7 +390,8 @@ class Layer(LayerState):
         """The outputs on symbolic tensors, without noting the call."""
         return self.compute_output_spec(*args, **kwargs)
 
-    def _output_types(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def output_types(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Types of the results of a call on symbolic tensors, nested as they are."""
         if type(self).compute_output_spec is not Layer.compute_output_spec:
             return tree.map_structure(lambda spec: spec.type, self.compute_output_spec(*args, **kwargs))
         if type(self).compute_output_shape is Layer.compute_output_shape:
@@ -399,7 +408,7 @@ class Layer(LayerState):
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """Symbolic tensors of the shape and type that a call on these symbolic tensors would return."""
-        types = Layer._output_types(self, args, kwargs)
+        types = Layer.output_types(self, args, kwargs)
         return tree.map_structure(lambda type_: Tensor(None, make_input(type_)), types)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
