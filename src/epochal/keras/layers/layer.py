@@ -279,7 +279,9 @@ class Layer(LayerState):
             if self.activity_regularizer is not None:
                 for output in tree.flatten(outputs):
                     if isinstance(output, Tensor):
-                        self.add_loss(self.activity_regularizer(output))
+                        penalty = self.activity_regularizer(output)
+                        # The mean over samples, so that its strength does not depend on the batch size.
+                        self.add_loss(penalty / float(output.shape[0]) if output.shape and output.shape[0] else penalty)
         if masks is not None:
             self._set_output_masks(first, outputs, masks)
         return outputs
