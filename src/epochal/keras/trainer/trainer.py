@@ -187,6 +187,13 @@ class Trainer:
     def metrics_names(self) -> list[str]:
         return [metric.name for metric in self.metrics]
 
+    def _result_names(self) -> list[str]:
+        """Names of single metrics, in order."""
+        names: list[str] = []
+        for metric in self.metrics:
+            names += [one.name for one in metric.metrics] if isinstance(metric, CompiledMetrics) else [metric.name]
+        return names
+
     def reset_metrics(self) -> None:
         """Starts all metrics anew."""
         for metric in self.metrics:
@@ -521,7 +528,7 @@ class Trainer:
 
     def _in_order(self, logs: dict[str, Any]) -> Any:
         """Results as a list: in the order of the metrics, then the others by name; alone, not in a list."""
-        names = [name for name in self.metrics_names if name in logs]
+        names = [name for name in self._result_names() if name in logs]
         values = [logs[name] for name in (*names, *sorted(set(logs) - set(names)))]
         return values[0] if len(values) == 1 else values
 
@@ -605,11 +612,12 @@ class Trainer:
         return_dict: bool = False,
         num_threads: int | None = None,
     ) -> Any:
-        """One step of training; the results so far since `reset_metrics`."""
+        """One step of training; its results."""
         self._require_compiled("train_on_batch")
         data = ArrayData(x, y, sample_weight)
         if class_weight is not None:
             data = with_class_weight(data, class_weight)
+        self.reset_metrics()
         logs = to_logs(self._run_batch("train", data, num_threads))
         return logs if return_dict else self._in_order(logs)
 
@@ -621,8 +629,9 @@ class Trainer:
         return_dict: bool = False,
         num_threads: int | None = None,
     ) -> Any:
-        """One step of evaluation; the results so far since `reset_metrics`."""
+        """One step of evaluation; its results."""
         self._require_compiled("test_on_batch")
+        self.reset_metrics()
         logs = to_logs(self._run_batch("test", ArrayData(x, y, sample_weight), num_threads))
         return logs if return_dict else self._in_order(logs)
 
