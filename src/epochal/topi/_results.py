@@ -22,7 +22,7 @@ def widened_results(function: Callable[..., tuple[Any, ...]]) -> Callable[..., t
 
     def reference(*arrays: Array, **parameters: Any) -> tuple[Array, ...]:
         half = next((array.dtype for array in arrays if array.dtype in _HALVES), None)
-        wide = [array.astype(np.float32) if array.dtype == half else array for array in arrays]
+        wide = [array.astype(np.float32) if array.dtype in _HALVES else array for array in arrays]
         with np.errstate(all="ignore"):
             results = [np.asarray(result) for result in function(*wide, **parameters)]
         if half is None:

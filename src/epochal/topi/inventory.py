@@ -15,7 +15,10 @@ from epochal.topi import (
     deferred,
     elementwise,
     elementwise_binary,
+    factorization,
+    fourier,
     indexing,
+    linear_solve,
     masking,
     movement,
     normalization,
@@ -64,6 +67,11 @@ OPERATORS: tuple[Operator, ...] = (
     # Contractions.
     contraction.dot_general,
     convolution.conv, convolution.conv_data_gradient, convolution.conv_weight_gradient,
+    # Linear algebra.
+    linear_solve.solve, linear_solve.triangular_solve, linear_solve.inverse,
+    linear_solve.determinant, linear_solve.log_determinant,
+    factorization.cholesky, factorization.qr, factorization.eigh, factorization.svd,
+    fourier.fft, fourier.ifft, fourier.rfft, fourier.irfft,
     # Windows.
     window.max_pool, window.max_pool_gradient, window.max_pool_select, window.avg_pool, window.avg_pool_gradient,
     # Indexing.
