@@ -13,10 +13,12 @@ from epochal.topi import (
     cross_entropy,
     cumulative,
     deferred,
+    distributions,
     elementwise,
     elementwise_binary,
     factorization,
     fourier,
+    group_normalization,
     indexing,
     linear_solve,
     masking,
@@ -81,13 +83,15 @@ OPERATORS: tuple[Operator, ...] = (
     masking.mask_positions, masking.boolean_mask,
     # Random numbers.
     random.random_bits, random.random_uniform, random.random_normal,
+    distributions.random_truncated_normal, distributions.random_bernoulli, distributions.random_categorical,
+    distributions.random_permutation, distributions.random_gamma,
     # Control flow.
     control.cond, control.while_loop, control.scan,
     # Composites.
     composite.softmax, composite.log_softmax, composite.logsumexp, composite.softplus,
     cross_entropy.softmax_cross_entropy, cross_entropy.sparse_softmax_cross_entropy,
     cross_entropy.sigmoid_cross_entropy,
-    normalization.layer_norm, normalization.batch_norm_training,
+    normalization.layer_norm, normalization.batch_norm_training, group_normalization.group_norm,
     # Deferred until shapes are known.
     deferred.variable_read, deferred.variable_assign, deferred.gradient_request,
 )  # fmt: skip

@@ -78,7 +78,7 @@ def _normal(key: Array, *, shape: tuple[int, ...], dtype: DType = dtypes.float32
     return np.asarray((radius * np.cos(angle)).reshape(shape), dtype=dtype.numpy)
 
 
-def _check_key(name: str, key: TensorType) -> None:
+def check_key(name: str, key: TensorType) -> None:
     if key.dtype is not dtypes.uint32:
         raise DTypeError(f"{name}: the key must be uint32[2], (seed, counter). Received: {key}.")
     if key.rank != 1 or (key.shape[0] != 2 and not isinstance(key.shape[0], Symbol)):
@@ -86,13 +86,13 @@ def _check_key(name: str, key: TensorType) -> None:
 
 
 def _bits_type(key: TensorType, *, shape: Any) -> TensorType:
-    _check_key("random_bits", key)
+    check_key("random_bits", key)
     return TensorType(dtypes.uint32, check_shape("random_bits", shape))
 
 
-def _draw_type(name: str) -> Callable[..., TensorType]:
+def draw_type(name: str) -> Callable[..., TensorType]:
     def infer(key: TensorType, *, shape: Any, dtype: DType = dtypes.float32) -> TensorType:
-        _check_key(name, key)
+        check_key(name, key)
         result = TensorType(dtypes.get(dtype), check_shape(name, shape))
         check_dtype(name, result, "floating point values")
         return result
@@ -100,7 +100,7 @@ def _draw_type(name: str) -> Callable[..., TensorType]:
     return infer
 
 
-def _resolve_draw(types: Sequence[TensorType], parameters: Parameters) -> Parameters:
+def resolve_draw(types: Sequence[TensorType], parameters: Parameters) -> Parameters:
     return {
         "shape": check_shape("random", parameters["shape"]),
         "dtype": dtypes.get(parameters.get("dtype", dtypes.float32)),
@@ -134,21 +134,21 @@ random_bits = Operator(
 )
 random_uniform = Operator(
     name="random_uniform",
-    infer=_draw_type("random_uniform"),
+    infer=draw_type("random_uniform"),
     reference=_uniform,
     samples=_draw_samples,
     no_gradient="zero",
-    resolve=_resolve_draw,
+    resolve=resolve_draw,
     traits=RANDOM,
     doc="Uniform numbers in [0, 1).",
 )
 random_normal = Operator(
     name="random_normal",
-    infer=_draw_type("random_normal"),
+    infer=draw_type("random_normal"),
     reference=_normal,
     samples=_draw_samples,
     no_gradient="zero",
-    resolve=_resolve_draw,
+    resolve=resolve_draw,
     traits=RANDOM,
     doc="Normal numbers of mean 0 and deviation 1.",
 )
