@@ -22,6 +22,7 @@ from epochal.backends.native.fusion_group import (
     node_cost,
     waste,
 )
+from epochal.backends.native.fusion_kernel import memory_root
 from epochal.backends.native.kernel import ALIASES
 from epochal.backends.native.kernels.lower import FUSES
 from epochal.backends.native.loops_values import splat_element
@@ -232,6 +233,8 @@ class Fusion:
         analysis = self._trial(group, node, True)
         if analysis is None:
             return False
+        if any(memory_root(read) is value for read in analysis.inputs):
+            return False  # it reads the memory under another name
         demands = [demand for demand in analysis.order if demand.value is value]
         if any(not is_identity(analysis, demand) for demand in demands):
             return False

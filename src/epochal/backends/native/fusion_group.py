@@ -114,6 +114,8 @@ def _split(size: int, inner: int, cuts: Sequence[int]) -> list[int]:
 
 
 def _identity(atoms: Sequence[Atom], shape: Sequence[int]) -> Index:
+    if math.prod(shape) != math.prod(atom.size for atom in atoms):
+        raise NotAffineError
     index = tuple(Affine(0, ((atom, 1),)) for atom in atoms)
     return reshape_index(index, [atom.size for atom in atoms], shape)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Container, Sequence
 
 from epochal.backends.native.emit import Register, Writer
 from epochal.backends.native.fusion_group import Analysis
-from epochal.backends.native.kernel import Kernel, Launch, Target
+from epochal.backends.native.kernel import ALIASES, Kernel, Launch, Target
 from epochal.backends.native.loops import Nest
 from epochal.backends.native.loops_plan import Plan
 from epochal.backends.native.movement import linear, sizes
@@ -29,21 +29,33 @@ def nest_launch(plans: Sequence[Plan], needed: Container[Value], renamed: dict[V
     made = [root for plan in plans for root in plan.group.roots]
     inside = set(made)
     inputs: dict[Value, None] = {}
+    aliases: dict[Value, Value] = {}  # reads of a result made here, under another name
     for plan in plans:
-        inputs.update((value, None) for value in plan.analysis.inputs if value not in inside)
+        for value in plan.analysis.inputs:
+            if memory_root(value) not in inside:
+                inputs[value] = None
+            elif value not in inside:
+                aliases[value] = memory_root(value)
     outputs = [root for root in made if len(plans) == 1 or renamed.get(root, root) in needed]
     scratch = [root for root in made if root not in outputs]
     buffers = {value: index for index, value in enumerate((*inputs, *outputs))}
     offsets, total = _layout(scratch)
     kernel = Kernel(
-        key=_key(plans, list(inputs), outputs, scratch),
-        emit=_emitter(tuple(plans), buffers, offsets),
+        key=_key(plans, list(inputs), outputs, scratch, aliases),
+        emit=_emitter(tuple(plans), buffers, offsets, aliases),
         pieces=max(plan.pieces for plan in plans),
         cost=sum(plan.cost for plan in plans),
         scratch=total,
         inplace=_inplace(plans, list(inputs), outputs),
     )
     return Launch(kernel, tuple(inputs), tuple(renamed.get(value, value) for value in outputs))
+
+
+def memory_root(value: Value) -> Value:
+    """The value whose memory `value` is."""
+    while value.node.operator.name in ALIASES:
+        value = value.node.inputs[0]
+    return value
 
 
 def _layout(values: Sequence[Value]) -> tuple[dict[Value, int], int]:
@@ -54,12 +66,15 @@ def _layout(values: Sequence[Value]) -> tuple[dict[Value, int], int]:
     return offsets, total
 
 
-def _emitter(plans: tuple[Plan, ...], buffers: dict[Value, int], offsets: dict[Value, int]) -> Callable[[Target], str]:
+def _emitter(
+    plans: tuple[Plan, ...], buffers: dict[Value, int], offsets: dict[Value, int], aliases: dict[Value, Value]
+) -> Callable[[Target], str]:
     def emit(target: Target) -> str:
         writer = Writer(target)
         pointers = {value: writer.argument(index) for value, index in buffers.items()}
         for value, offset in offsets.items():
             pointers[value] = writer.offset(Register("%scratch", "ptr"), "i8", offset)
+        pointers.update((value, pointers[original]) for value, original in aliases.items())
         for plan in plans:
             Nest(writer, plan, pointers).write(Register("%begin", "i64"), Register("%end", "i64"))
         return writer.module()
@@ -67,7 +82,13 @@ def _emitter(plans: tuple[Plan, ...], buffers: dict[Value, int], offsets: dict[V
     return emit
 
 
-def _key(plans: Sequence[Plan], inputs: Sequence[Value], outputs: Sequence[Value], scratch: Sequence[Value]) -> str:
+def _key(
+    plans: Sequence[Plan],
+    inputs: Sequence[Value],
+    outputs: Sequence[Value],
+    scratch: Sequence[Value],
+    aliases: dict[Value, Value],
+) -> str:
     """Digest of the nests' structure: domains, nodes, wiring, buffers."""
     digest = hashlib.blake2b(digest_size=20)
     numbers: dict[Value, int] = {}
@@ -84,7 +105,7 @@ def _key(plans: Sequence[Plan], inputs: Sequence[Value], outputs: Sequence[Value
                 if value not in numbers and value.node.operator.name == "constant":
                     numbers[value] = len(numbers)
                     digest.update(parameter_key(value.node.parameters["value"]))
-            operands = ",".join(str(numbers.get(value, -1)) for value in node.inputs)
+            operands = ",".join(str(numbers.get(aliases.get(value, value), -1)) for value in node.inputs)
             digest.update(f"{node.operator.name}({operands})".encode())
             for name in sorted(node.parameters):
                 digest.update(name.encode() + parameter_key(node.parameters[name]))

@@ -166,15 +166,19 @@ class Nest:
 
     def _stages(self) -> None:
         plan = self.plan
-        for root in plan.first:
-            self._store(root)
+        self._store(plan.first)
         for stage, roots in zip(plan.stages, plan.after, strict=True):
             (self._row_stage if plan.is_row else self._column_stage)(stage)
-            for root in roots:
-                self._store(root)
+            self._store(roots)
 
-    def _store(self, root: Value) -> None:
-        demand = self.plan.analysis.root_demands[root]
+    def _store(self, roots: Sequence[Value]) -> None:
+        """Stores results on the kept axes; all are computed first, as one may lie in the memory of an operand."""
+        demands = self.plan.analysis.root_demands
+        registers = [self.values.get(demands[root]) for root in roots]
+        for root, register in zip(roots, registers, strict=True):
+            self._store_one(root, demands[root], register)
+
+    def _store_one(self, root: Value, demand: Demand, register: Register) -> None:
         form = linear(demand.place, sizes(root))
         pointer = self.pointers[root]
         if self._chunk is not None:
@@ -182,11 +186,7 @@ class Nest:
             size = self.writer.constant(root.type.size, "i64")
             offset = self.values.settle(self.writer.binary("mul", self._chunk, size))
             pointer = self.values.settle(self.writer.offset(pointer, root.dtype, offset))
-        self.values.store(root, pointer, form, self.values.get(demand))
-
-    def _store_whole(self, root: Value) -> None:
-        demand = self.plan.analysis.root_demands[root]
-        self.values.store(root, self.pointers[root], linear(demand.place, sizes(root)), self.values.get(demand))
+        self.values.store(root, pointer, form, register)
 
     def _visit(self, stage: Stage, states: dict[Node, State]) -> dict[Node, State]:
         """One point (a vector of them) of a stage."""
@@ -201,8 +201,10 @@ class Nest:
                 where = values.spread(values.position(form), "i64")
             mask = values.lanes.mask if self.plan.is_row else None
             result[node] = self._reducers[node].add(writer, states[node], elements, where, mask)
-        for root in stage.roots:
-            self._store_whole(root)
+        demands = self.plan.analysis.root_demands
+        registers = [values.get(demands[root]) for root in stage.roots]
+        for root, register in zip(stage.roots, registers, strict=True):
+            values.store(root, self.pointers[root], linear(demands[root].place, sizes(root)), register)
         return result
 
     def _column_stage(self, stage: Stage) -> None:

@@ -12,9 +12,9 @@ from typing import TypeAlias
 from epochal.backends.native.fusion import Fusion, is_loop, is_small_product
 from epochal.backends.native.fusion_epilogue import epilogue_of
 from epochal.backends.native.fusion_group import Group, NotFusableError, analyse
-from epochal.backends.native.fusion_kernel import nest_launch
+from epochal.backends.native.fusion_kernel import memory_root, nest_launch
 from epochal.backends.native.fusion_split import split
-from epochal.backends.native.kernel import ALIASES, CONTROL, Launch
+from epochal.backends.native.kernel import CONTROL, Launch
 from epochal.backends.native.kernels.lower import LOWERS as PRODUCTS
 from epochal.backends.native.kernels.lower import lower
 from epochal.backends.native.loops_plan import Plan, plan_nest
@@ -51,13 +51,6 @@ def _has_kernel(node: Node) -> bool:
     return lower(node) is not None
 
 
-def root(value: Value) -> Value:
-    """The value whose memory `value` is."""
-    while value.node.operator.name in ALIASES:
-        value = value.node.inputs[0]
-    return value
-
-
 class _Order:
     """Puts groups and lone nodes in order, and makes their launches."""
 
@@ -67,7 +60,7 @@ class _Order:
         self.items: list[Item] = [*fusion.foreign, *fusion.groups]
         self.producer: dict[Value, Item] = {}
         self.reads: dict[Item, list[Value]] = {}
-        self.needed = {root(value) for value in outputs}
+        self.needed = {memory_root(value) for value in outputs}
         for item in self.items:
             self._enter(item)
         self.users: dict[Value, set[Item]] = {}
@@ -87,7 +80,7 @@ class _Order:
             analysis = analyse(item)
             self.plans[item] = plan_nest(item, analysis)
             values, made = analysis.inputs, list(item.roots)
-        self.reads[item] = [root(value) for value in values]
+        self.reads[item] = [memory_root(value) for value in values]
         self.producer.update((value, item) for value in made)
 
     def launches(self) -> list[Launch | Node]:
