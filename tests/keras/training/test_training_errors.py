@@ -57,7 +57,7 @@ def test_data(arguments, error, message):
         ({"batch_size": 0}, r"`batch_size` must be a positive integer\. Received: batch_size=0"),
         ({"epochs": 1.5}, r"`epochs` must be a positive integer"),
         ({"validation_split": 1.5}, r"between 0 and 1\. Received: 1\.5"),
-        ({"validation_split": 0.001}, r"not sufficient to split"),
+        ({"validation_split": 0.99}, r"not sufficient to split"),
         ({"validation_data": (X, LABELS), "validation_freq": "often"}, r"to be a list or int"),
         ({"class_weight": {0: 1.0}, "sample_weight": np.ones(12)}, r"`class_weight` and `sample_weight`"),
         ({"class_weight": {"zero": 1.0}}, r"dict with keys from 0"),

@@ -429,6 +429,7 @@ class Trainer:
         """
         self._require_compiled("fit")
         check_counts(batch_size=batch_size, epochs=epochs, steps_per_epoch=steps_per_epoch)
+        is_due(1, validation_freq)
         epochs = min(epochs, settings.max_epochs() or epochs)
         data: Any = to_source(x, y, sample_weight)
         if validation_split and validation_data is None:
