@@ -27,7 +27,8 @@ class Nest:
         self.pointers = pointers
         self.values = Values(writer, frozenset(plan.group.members), pointers, plan.loops, plan.innermost)
         self.count = lanes_of(plan, writer.target)
-        self._range: tuple[Register, Register] | None = None  # of the vectorised or the outermost reduced loop
+        self._range: tuple[Register, Register] | None = None  # of the outermost reduced loop
+        self._vector_range: tuple[Register, Register] | None = None  # of the vectorised one
         self._chunk: Register | None = None  # which partial result
         self._reducers = {node: Reducer(node) for node in plan.analysis.reductions}
 
@@ -66,7 +67,7 @@ class Nest:
         if plan.vector_chunk:
             assert plan.vector is not None
             piece, chunk = self._split(piece, -(-plan.vector.size // plan.vector_chunk))
-            self._range = self._bounds(chunk, plan.vector_chunk, plan.vector.size)
+            self._vector_range = self._bounds(chunk, plan.vector_chunk, plan.vector.size)
         points = math.prod(loop.size for loop in outer)
         if not outer:
             self._kept(rest, self._row)
@@ -111,7 +112,7 @@ class Nest:
         if plan.is_row or plan.vector is None:
             self._stages()
             return
-        limits = None if plan.reduce_chunk else self._range
+        limits = self._vector_range
         self._vectorise(plan.vector, limits, self._stages if plan.inside is None else self._inner)
 
     def _inner(self) -> None:
