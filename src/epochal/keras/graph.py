@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from epochal import tree
 from epochal.errors import NotSupportedError
-from epochal.ir import Graph, Node, Operator, Sample, Symbol, TensorType, Value, make_input
+from epochal.ir import Graph, Node, Operator, Sample, Symbol, TensorType, Value, make_input, tensor_type
 from epochal.tensor import Tensor
 from epochal.tensor.dispatch import apply
 from epochal.topi.inventory import BUILD
@@ -58,6 +58,39 @@ class Call:
             return inputs[leaf.index] if leaf.__class__ is Slot else leaf
 
         return tree.map_structure(value, self.args), tree.map_structure(value, self.kwargs)
+
+
+class _SymbolicTensor(type):
+    """Makes ``isinstance(x, KerasTensor)`` true for symbolic tensors."""
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return isinstance(instance, Tensor) and instance.is_symbolic
+
+
+class KerasTensor(metaclass=_SymbolicTensor):
+    """A symbolic tensor, as `keras.Input` and the layers called on it return.
+
+    Args:
+        shape: ``None`` stands for an unknown size.
+        dtype: Element type.
+        sparse: Not supported.
+        ragged: Not supported.
+        record_history: No effect.
+        name: No effect.
+        **kwargs: No effect.
+    """
+
+    def __new__(
+        cls,
+        shape: Any,
+        dtype: Any = "float32",
+        sparse: bool = False,
+        ragged: bool = False,
+        record_history: bool = True,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        return Tensor(None, make_input(tensor_type(dtype, [Symbol() if size is None else size for size in shape])))
 
 
 def _call_type(*_: TensorType, call: Call) -> tuple[TensorType, ...]:
