@@ -16,9 +16,13 @@ from epochal.backends.native.kernels.block import Block, Step, Term, accumulate,
 from epochal.backends.native.kernels.finish import Finish
 from epochal.backends.native.kernels.phase import Phase
 from epochal.backends.native.kernels.ranges import inside
-from epochal.backends.native.kernels.work import PIECES, RATES, Panels, digest, lanes_of, over, panels_of
+from epochal.backends.native.kernels.transpose import pack_panel
+from epochal.backends.native.kernels.work import PIECES, RATES, Panels, collides, digest, lanes_of, over, panels_of
 from epochal.dtypes import DType
 from epochal.ir import Value
+
+CACHED = 1 << 19
+"""Bytes that stay in the second-level cache beside others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,7 @@ class Sweep:
     Attributes:
         dtype: Element type.
         images, groups: N; groups of channels.
+        window: Height and width of the kernel.
         depth, columns: Channels of a group that are summed, and that result.
         source: Strides of the input's image, row, pixel and channel group.
         weights: Strides of the kernel's row, tap, summed channel and channel group.
@@ -38,6 +43,7 @@ class Sweep:
     dtype: DType
     images: int
     groups: int
+    window: tuple[int, int]
     depth: int
     columns: int
     source: tuple[int, int, int, int]
@@ -87,20 +93,34 @@ class Convolution:
 
     def __init__(self, sweep: Sweep, finish: Finish) -> None:
         self.sweep, self.finish = sweep, finish
+        self.weights = sweep.weights
         # A result with one spatial axis has a height of 1.
         self.places = [steps if len(steps) == 4 else (steps[0], 0, *steps[1:]) for steps in finish.strides]
-        rows = max(phase.count for phase in sweep.heights)
-        image_bytes = max(1, sweep.source[0] * sweep.dtype.itemsize)
+        size = sweep.dtype.itemsize
         most = max(1, sweep.work // 500_000)
-        shares = max(1, sweep.images * sweep.groups)
-        bands = max(-(-min(PIECES, most) // shares), min(most // shares, image_bytes >> 19))
-        self.bands: int = max(1, min(bands, rows))
-        chunk = min(sweep.images * self.bands * sweep.groups // min(PIECES, most), max(1, (1 << 18) // image_bytes))
+        wanted = min(PIECES, most)
+        # Where the kernel does not stay in a cache, a piece takes a few of its columns through many images.
+        taps = sum(phase.taps for phase in sweep.heights) * sum(phase.taps for phase in sweep.widths)
+        wide = taps * sweep.depth * sweep.columns * size > CACHED
+        self.column_groups: int = min(-(-sweep.columns * size // 128), most) if wide else 1
+        image_bytes = max(1, sweep.source[0] * size)
+        shares = max(1, sweep.images * sweep.groups * self.column_groups)
+        bands = max(-(-wanted // shares), min(most // shares, image_bytes >> 19))
+        self.bands: int = max(1, min(bands, max(phase.count for phase in sweep.heights)))
+        chunk = min(shares * self.bands // wanted, max(1, CACHED // (2 * image_bytes)))
         self.chunk: int = max(1, min(chunk, sweep.images))
+        pixels = self.chunk * sum(h.count * w.count for h in sweep.heights for w in sweep.widths) // self.bands
+        rows = sweep.window[0] * sweep.window[1] * sweep.depth
+        self.pack = sweep.groups == 1 and pixels >= 48 and collides(rows, sweep.columns * size)
+
+    @property
+    def scratch(self) -> int:
+        """Room for a packed panel of the kernel: at most 8 vectors of 64 bytes a row."""
+        return self.sweep.window[0] * self.sweep.window[1] * self.sweep.depth * 512 if self.pack else 0
 
     @property
     def pieces(self) -> int:
-        return -(-self.sweep.images // self.chunk) * self.bands * self.sweep.groups
+        return self.sweep.groups * self.column_groups * -(-self.sweep.images // self.chunk) * self.bands
 
     def emit(self, target: Target) -> str:
         writer = Writer(target)
@@ -110,26 +130,40 @@ class Convolution:
         panels = panels_of(target, pixels, sweep.columns, lanes)
         with writer.loop(Register("%begin", "i64"), Register("%end", "i64")) as piece:
             chunks = -(-sweep.images // self.chunk)
-            chunk, band, group = decode(writer, piece.index, [chunks, self.bands, sweep.groups])
+            sizes = [sweep.groups, self.column_groups, chunks, self.bands]
+            group, column_group, chunk, band = decode(writer, piece.index, sizes)
             begin = writer.binary("mul", chunk, writer.constant(self.chunk, "i64"))
             end = writer.binary("add", begin, writer.constant(self.chunk, "i64"))
             end = writer.intrinsic("llvm.smin", end, writer.constant(sweep.images, "i64"))
             places = [writer.constant(0, "i64")] * (2 + len(self.places))
             steps = (sweep.source[3], sweep.weights[3], *(sweep.columns * place[3] for place in self.places))
             places = advance(writer, places, group, steps)
-            whole = (writer.constant(0, "i64"), writer.constant(panels[-1].end, "i64"))
+            bounds = share(writer, column_group, panels[-1].end, self.column_groups)
             for panel in panels:
 
                 def one(number: Register, panel: Panels = panel, places: Sequence[Register] = tuple(places)) -> None:
                     width = writer.constant(lanes * len(panels[0].widths), "i64")
                     columns = (0, 1, *(place[3] for place in self.places))
                     here = advance(writer, places, writer.binary("mul", number, width), columns)
+                    if self.pack:
+                        here = self._packed(writer, lanes, panel, here)
                     with writer.loop(begin, end) as image:
                         steps = (sweep.source[0], 0, *(place[0] for place in self.places))
                         self._image(writer, lanes, panel, band, advance(writer, here, image.index, steps))
 
-                over(writer, whole, panel.first, panel.end, one)
+                over(writer, bounds, panel.first, panel.end, one)
         return writer.module()
+
+    def _packed(self, writer: Writer, lanes: int, panel: Panels, places: Sequence[Register]) -> list[Register]:
+        """Copies a panel of the kernel to scratch, whose strides then stand for the kernel's."""
+        sweep = self.sweep
+        rows = sweep.window[0] * sweep.window[1] * sweep.depth
+        source = writer.offset(writer.argument(1), sweep.dtype, places[1])
+        scratch = Register("%scratch", "ptr")
+        pack_panel(writer, sweep.dtype, lanes, panel.widths, 1, [(rows, sweep.weights[2])], source, scratch)
+        width = lanes * len(panel.widths)
+        self.weights = (sweep.window[1] * sweep.depth * width, sweep.depth * width, width, 0)
+        return [places[0], writer.constant(0, "i64"), *places[2:]]
 
     def _image(self, writer: Writer, lanes: int, panel: Panels, band: Register, places: Sequence[Register]) -> None:
         """One image's part of a piece, for one panel of channels."""
@@ -165,7 +199,7 @@ class Convolution:
             if not height.inside:
                 tap, count = inside(writer, position, height.reach, height.size, height.taps)
             here = self._at_row(writer, places, height, number, position, tap)
-            outer = (Step(count, height.reach * self.sweep.source[1], height.skip * self.sweep.weights[0]),)
+            outer = (Step(count, height.reach * self.sweep.source[1], height.skip * self.weights[0]),)
             for run in runs:
                 self._run(writer, lanes, panel, here, width, run, outer)
 
@@ -181,7 +215,7 @@ class Convolution:
         tap: Register,
     ) -> list[Register]:
         """Places at output row `number` of a phase, whose input starts at `position`, and at its tap `tap`."""
-        source, weights = self.sweep.source, self.sweep.weights
+        source, weights = self.sweep.source, self.weights
         here = advance(writer, places, number, (0, 0, *(height.spacing * place[1] for place in self.places)))
         here = advance(
             writer, here, 1, (0, height.entry * weights[0], *(height.first * place[1] for place in self.places))
@@ -219,7 +253,7 @@ class Convolution:
         """Places at output `first` of a row, at its first tap."""
         at = (
             width.position(first) * self.sweep.source[2],
-            width.entry * self.sweep.weights[1],
+            width.entry * self.weights[1],
             *((width.first + first * width.spacing) * place[2] for place in self.places),
         )
         return advance(writer, places, 1, at)
@@ -229,8 +263,8 @@ class Convolution:
     ) -> tuple[tuple[Term, ...], tuple[Step, ...]]:
         """The taps of a row: in a loop, or unrolled where they do not reach every pixel."""
         sweep = self.sweep
-        along, skip = width.reach * sweep.source[2], width.skip * sweep.weights[1]
-        depth = Step(sweep.depth, 1, sweep.weights[2])
+        along, skip = width.reach * sweep.source[2], width.skip * self.weights[1]
+        depth = Step(sweep.depth, 1, self.weights[2])
         if active is None:
             return (Term(),), (Step(width.taps, along, skip), depth)
         terms = tuple(Term(tap * along, tap * skip, rows) for tap, rows in enumerate(active) if rows)
@@ -264,7 +298,7 @@ class Convolution:
             start = self._at_column(writer, places, width, 0)
             at = (
                 height.position(run.first) * sweep.source[1],
-                height.entry * sweep.weights[0],
+                height.entry * self.weights[0],
                 *((height.first + run.first * height.spacing) * place[1] for place in self.places),
             )
             start = advance(writer, start, 1, at)
@@ -289,7 +323,7 @@ class Convolution:
     ) -> tuple[tuple[Step, ...], tuple[Term, ...], tuple[Step, ...]]:
         """The reduction of a block of rows."""
         sweep = self.sweep
-        down, skip = height.reach * sweep.source[1], height.skip * sweep.weights[0]
+        down, skip = height.reach * sweep.source[1], height.skip * self.weights[0]
         terms, inner = self._taps(width, across)
         if run.active is None:
             if across is None:
@@ -325,7 +359,7 @@ class Convolution:
         dtype = self.sweep.dtype
         block = unrolled(Block(dtype, tuple(rows[0]), lanes, panel.widths, outer, terms, inner))
         a = writer.offset(writer.argument(0), dtype, places[0])
-        b = writer.offset(writer.argument(1), dtype, places[1])
+        b = writer.offset(Register("%scratch", "ptr") if self.pack else writer.argument(1), dtype, places[1])
         tile = accumulate(writer, block, a, b)
         columns = [place[3] for place in self.places]
         self.finish.store(writer, tile, lanes, panel.widths, 2, places[2:], rows[2:], columns)
@@ -340,6 +374,7 @@ def sweep_launch(sweep: Sweep, finish: Finish, x: Value, kernel: Value) -> Launc
         emit=convolution.emit,
         pieces=convolution.pieces if finish.result.type.size else 0,
         cost=100 + sweep.work / rate + finish.result.type.size / 10,
+        scratch=convolution.scratch,
         inplace=finish.inplace(2),
     )
     return Launch(work, (x, kernel, *finish.inputs), finish.outputs)

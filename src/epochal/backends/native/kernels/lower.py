@@ -56,7 +56,7 @@ def _convolution(node: Node, geometry: Geometry, epilogue: Epilogue | None) -> t
     if geometry.groups == 1 and (geometry.pointwise or single):
         return (_as_product(node, geometry, finish),)
     sweep = Sweep(
-        geometry.dtype, geometry.images, geometry.groups, geometry.inputs, geometry.outputs,
+        geometry.dtype, geometry.images, geometry.groups, window, geometry.inputs, geometry.outputs,
         (x[0] * x[1] * x[2], x[1] * x[2], x[2], geometry.inputs),
         (window[1] * geometry.inputs * y[2], geometry.inputs * y[2], y[2], geometry.outputs),
         tuple(geometry.forward(0)), tuple(geometry.forward(1)), geometry.work,
@@ -86,7 +86,7 @@ def _data_gradient(node: Node, geometry: Geometry, epilogue: Epilogue | None) ->
     y, window = geometry.y, geometry.window
     swapped = swap_launch(node.inputs[1], geometry.taps, geometry.inputs, y[2])
     sweep = Sweep(
-        geometry.dtype, geometry.images, geometry.groups, geometry.outputs, geometry.inputs,
+        geometry.dtype, geometry.images, geometry.groups, window, geometry.outputs, geometry.inputs,
         (y[0] * y[1] * y[2], y[1] * y[2], y[2], geometry.outputs),
         (window[1] * geometry.inputs * y[2], geometry.inputs * y[2], geometry.inputs,
          geometry.outputs * geometry.inputs),

@@ -17,7 +17,7 @@ from epochal.backends.native.kernels.inner import InnerProduct, suits_inner
 from epochal.backends.native.kernels.problem import Problem, problem_of
 from epochal.backends.native.kernels.transpose import pack_panel
 from epochal.backends.native.kernels.weights import weight_gradient_launches
-from epochal.backends.native.kernels.work import PIECES, RATES, Panels, digest, lanes_of, over, panels_of
+from epochal.backends.native.kernels.work import PIECES, RATES, Panels, collides, digest, lanes_of, over, panels_of
 from epochal.ir import Node
 
 
@@ -70,13 +70,11 @@ def worth_packing(problem: Problem, grid: Grid) -> bool:
     of the second-level cache (2,048 sets, at least 8 ways), or from the first-level one (64 sets).
     """
     step = problem.summed[-1].steps[1] * problem.dtype.itemsize if problem.summed else 0
-    rows = problem.rows.size // grid.chunks
+    rows, depth = problem.rows.size // grid.chunks, problem.depth
     if step < 512 or step % 64:
         return False
-    depth, lines = problem.depth, step // 64
-    second = depth * math.gcd(lines, 2048) > 8 * 2048
-    first = depth * math.gcd(lines, 64) > 8 * 64 and depth <= 256
-    return (second and rows >= 16) or (first and rows >= 256)
+    first = depth * math.gcd(step // 64, 64) > 8 * 64 and depth <= 256
+    return (collides(depth, step) and rows >= 16) or (first and rows >= 256)
 
 
 class Product:

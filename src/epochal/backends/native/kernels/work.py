@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -51,6 +52,14 @@ def lanes_of(target: Target, kind: str, columns: int) -> int:
     return lanes
 
 
+def collides(rows: int, step: int) -> bool:
+    """Whether so many lines, `step` bytes apart, fall into too few sets of a second-level cache to stay in it.
+
+    Such a cache has 2,048 sets of at least 8 ways on the processors we know.
+    """
+    return step % 64 == 0 and step >= 512 and rows * math.gcd(step // 64, 2048) > 8 * 2048
+
+
 def over(
     writer: Writer,
     bounds: tuple[Register, Register],
@@ -80,4 +89,4 @@ def digest(*parts: object) -> str:
     return hashlib.blake2b("\n".join(map(str, parts)).encode(), digest_size=20).hexdigest()
 
 
-__all__ = ["PIECES", "RATES", "Panels", "digest", "lanes_of", "over", "panels_of"]
+__all__ = ["PIECES", "RATES", "Panels", "collides", "digest", "lanes_of", "over", "panels_of"]
