@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from epochal import tree
 from epochal.errors import ArgumentError
 from epochal.keras import settings
 from epochal.keras.trainer.data import ArrayData, BatchData, class_weights, is_batches, unpack
@@ -92,3 +93,10 @@ def is_due(epoch: int, frequency: Any) -> bool:
         f"Expected `validation_freq` to be a list or int. Received: validation_freq={frequency!r} "
         f"of the type {type(frequency).__name__}."
     )
+
+
+def join_outputs(parts: list[Any]) -> Any:
+    """Outputs of batches joined along the first axis, nested as each is."""
+    leaves = [tree.flatten(part) for part in parts]
+    joined = [column[0] if len(column) == 1 else np.concatenate(column) for column in zip(*leaves, strict=True)]
+    return tree.pack_like(parts[0], joined)

@@ -140,6 +140,10 @@ class ArrayData:
         taken: tuple[Any, Any, Any] = tree.map_structure(lambda leaf: None if leaf is None else leaf[rows], self.data)
         return taken
 
+    def head(self, rows: int) -> ArrayData:
+        """The first rows."""
+        return self if rows == self.rows else ArrayData(*self.take(slice(0, rows)))
+
     def split(self, fraction: float) -> tuple[ArrayData, ArrayData]:
         """All but the last `fraction` of the rows, and those.
 

@@ -8,10 +8,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from epochal.errors import ArgumentError
+from epochal.errors import ArgumentError, ShapeError
 from epochal.ir import Array
 from epochal.keras.trainer.data import ArrayData, BatchData, class_weights, unpack
 from epochal.learn.epoch import RowLoop
+from epochal.learn.step import Step
 
 
 class Loop(Protocol):
@@ -110,7 +111,7 @@ class Batches:
         if self._iterator is None or not (self._limit is not None or self._data.endless_source):
             self._iterator = self._data.passes()
 
-    def advance(self, limit: int) -> tuple[int, Any]:
+    def advance(self, limit: int = 1) -> tuple[int, Any]:
         if self._limit is not None and self._done >= self._limit:
             return 0, None
         batch = self._next()
@@ -144,6 +145,73 @@ class Batches:
 
     def finish(self) -> None:
         self._data.on_epoch_end()
+
+
+class PredictedRows:
+    """Outputs for arrays in memory, batch by batch into arrays of all outputs.
+
+    Args:
+        data: The inputs.
+        batch_size: Rows of a batch; the last one may be smaller.
+        step: The program for a batch like this one.
+        steps: Batches to take, if not all.
+        num_threads: Threads.
+    """
+
+    def __init__(
+        self,
+        data: ArrayData,
+        batch_size: int,
+        step: Callable[[ArrayData], Step],
+        steps: int | None,
+        num_threads: int | None,
+    ) -> None:
+        self._leaves = data.leaves
+        self._rows = data.rows
+        self._size = batch_size
+        self._num_threads = num_threads
+        full, rest = divmod(data.rows, batch_size)
+        self._whole = step(data.head(batch_size)) if full else None
+        self._rest = step(data.head(rest)) if rest else None
+        self.steps = full + (1 if rest else 0)
+        if steps is not None:
+            self.steps = min(steps, self.steps)
+        self._done = 0
+        self._outputs: list[Array] = []
+        self.pack = (self._whole or self._rest).pack  # type: ignore[union-attr]
+
+    def advance(self) -> tuple[int, Any]:
+        """Computes the next batch: its number and outputs. (0, None): there is none."""
+        if self._done >= self.steps:
+            return 0, None
+        begin = self._done * self._size
+        step = self._whole if begin + self._size <= self._rows else self._rest
+        assert step is not None
+        leaves = step.run([leaf[begin : begin + self._size] for leaf in self._leaves], self._num_threads)
+        if self.steps == 1:
+            self._outputs = leaves
+        else:
+            self._keep(begin, leaves)
+        self._done += 1
+        return 1, leaves
+
+    def _keep(self, begin: int, leaves: list[Array]) -> None:
+        if not self._outputs:
+            rows = min(self._rows, self.steps * self._size)
+            for leaf in leaves:
+                if leaf.ndim == 0 or leaf.shape[0] != self._size:
+                    raise ShapeError(
+                        f"predict joins batches along axis 0. Expected outputs of {self._size} rows. "
+                        f"Received an output of shape {leaf.shape} for a batch of {self._size} samples."
+                    )
+            self._outputs = [np.empty((rows, *leaf.shape[1:]), leaf.dtype) for leaf in leaves]
+        for whole, part in zip(self._outputs, leaves, strict=True):
+            whole[begin : begin + len(part)] = part
+
+    def outputs(self) -> Any:
+        """All outputs so far, nested as the model nests them."""
+        rows = min(self._rows, self._done * self._size)
+        return self.pack(self._outputs if self.steps == 1 else [leaf[:rows] for leaf in self._outputs])
 
 
 class SlicedArrays:
