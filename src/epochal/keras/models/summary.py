@@ -139,7 +139,7 @@ def print_summary(
     """Prints the table; see `Model.summary`."""
     line = _is_line(model)
     columns = ["Layer (type)", "Output Shape", "Param #"]
-    shares = list(positions or ([0.435, 0.75, 0.95] if line else [0.28, 0.53, 0.69, 0.94]))
+    shares = list(positions or ([0.425, 0.7375, 0.9375] if line else [0.28, 0.53, 0.69, 0.94]))
     if not line:
         columns.append("Connected to")
     if show_trainable:
