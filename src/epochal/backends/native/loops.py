@@ -27,8 +27,8 @@ class Nest:
         self.pointers = pointers
         self.values = Values(writer, frozenset(plan.group.members), pointers, plan.loops, plan.innermost)
         self.count = lanes_of(plan, writer.target)
-        self._range: tuple[Register, Register] | None = None  # of the outermost reduced loop
-        self._vector_range: tuple[Register, Register] | None = None  # of the vectorised one
+        self._part: tuple[Register, Register] | None = None  # the piece's part of the outermost reduced loop
+        self._columns: tuple[Register, Register] | None = None  # the piece's part of the vectorised kept loop
         self._chunk: Register | None = None  # which partial result
         self._reducers = {node: Reducer(node) for node in plan.analysis.reductions}
 
@@ -63,11 +63,11 @@ class Nest:
             size = plan.gone[0].size
             piece, chunk = self._split(piece, -(-size // plan.reduce_chunk))
             self._chunk = chunk
-            self._range = self._bounds(chunk, plan.reduce_chunk, size)
+            self._part = self._bounds(chunk, plan.reduce_chunk, size)
         if plan.vector_chunk:
             assert plan.vector is not None
             piece, chunk = self._split(piece, -(-plan.vector.size // plan.vector_chunk))
-            self._vector_range = self._bounds(chunk, plan.vector_chunk, plan.vector.size)
+            self._columns = self._bounds(chunk, plan.vector_chunk, plan.vector.size)
         points = math.prod(loop.size for loop in outer)
         if not outer:
             self._kept(rest, self._row)
@@ -112,7 +112,7 @@ class Nest:
         if plan.is_row or plan.vector is None:
             self._stages()
             return
-        limits = self._vector_range
+        limits = self._columns
         self._vectorise(plan.vector, limits, self._stages if plan.inside is None else self._inner)
 
     def _inner(self) -> None:
@@ -211,8 +211,7 @@ class Nest:
     def _column_stage(self, stage: Stage) -> None:
         lanes = self.values.lanes.width
         states = {node: self._reducers[node].start(self.writer, lanes) for node in stage.reductions}
-        limits = self._range if self.plan.reduce_chunk else None
-        states = self._reduced_loops(list(self.plan.gone), limits, states, lambda inner: self._visit(stage, inner))
+        states = self._reduced_loops(list(self.plan.gone), self._part, states, lambda inner: self._visit(stage, inner))
         for node, state in states.items():
             self._finish(node, self._reducers[node].result(self.writer, state))
 
@@ -249,7 +248,7 @@ class Nest:
         plan, writer = self.plan, self.writer
         atom = plan.gone[-1]
         whole, rest = divmod(atom.size, self.count)
-        dynamic = self._range if plan.reduce_chunk and len(plan.gone) == 1 else None
+        dynamic = self._part if len(plan.gone) == 1 else None
         tail = self._static_tail(whole * self.count, rest) if rest and dynamic is None else None
         starts: dict[Node, State] = {}
         for node in stage.reductions:
@@ -260,7 +259,7 @@ class Nest:
         def body(states: dict[Node, State]) -> dict[Node, State]:
             return self._row_pass(stage, states, whole, tail, dynamic)
 
-        limits = self._range if plan.reduce_chunk and dynamic is None else None
+        limits = self._part if dynamic is None else None
         states = self._reduced_loops(list(plan.gone[:-1]), limits, starts, body)
         for node, state in states.items():
             reducer = self._reducers[node]
