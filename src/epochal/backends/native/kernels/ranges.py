@@ -5,7 +5,9 @@ from __future__ import annotations
 from epochal.backends.native.emit import Register, Writer
 
 
-def inside(writer: Writer, position: Register, step: int, size: int, count: int) -> tuple[Register, Register]:
+def inside(
+    writer: Writer, position: Register, step: int, size: int, count: int | Register
+) -> tuple[Register, Register]:
     """The steps i in ``[0, count)`` with ``0 <= position + i * step < size``: the first, and how many.
 
     `step` is positive. Division rounds towards zero, so both numerators are made such that a negative one gives a
@@ -19,7 +21,8 @@ def inside(writer: Writer, position: Register, step: int, size: int, count: int)
     before = writer.binary("sub", writer.constant(step - 1, "i64"), position)
     first = writer.intrinsic("llvm.smax", zero, divided(before))
     after = writer.binary("sub", writer.constant(size - 1 + step, "i64"), position)
-    limit = writer.intrinsic("llvm.smin", writer.constant(count, "i64"), divided(after))
+    last = writer.constant(count, "i64") if isinstance(count, int) else count
+    limit = writer.intrinsic("llvm.smin", last, divided(after))
     return first, writer.binary("sub", writer.intrinsic("llvm.smax", limit, first), first)
 
 

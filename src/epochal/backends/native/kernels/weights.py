@@ -7,6 +7,7 @@ a second launch adds the buffers in order, so the bits never depend on the numbe
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from epochal.backends.native.emit import ARITHMETIC_KIND, Register, Writer
 from epochal.backends.native.kernel import Kernel, Launch, Target
@@ -37,8 +38,20 @@ GROUP_BYTES = 1 << 22
 SHORT = 6
 """A run of fewer rows does not fill a block: blocks then take rows of several taps."""
 
-PASS_BYTES = 1 << 18
-"""Bytes of input and cotangent that accumulators are kept over: they should stay in the second-level cache."""
+PASS_BYTES, PASS_PIXELS = 1 << 16, 100
+"""Bytes of input and cotangent that accumulators are kept over, which should stay in the first-level caches; but at
+least so many pixels, or loading and storing the accumulators shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """What accumulators are kept over: so many images, or of one image output rows from `top` on, `height` of them
+    (``None``: all). `start`: whether it is the piece's first."""
+
+    images: Register
+    start: Register
+    height: Register | None = None
+    top: Register | int = 0
 
 
 class WeightGradient:
@@ -62,8 +75,14 @@ class WeightGradient:
         shares = self.samples * self.column_groups * geometry.groups
         runs = 1 if self.listed else self.rows // self.run
         self.run_groups: int = max(1, min(-(-wanted // shares), runs))
+        # A pass: some images, or some rows of one.
         image = geometry.x[0] * geometry.x[1] * geometry.x[2] + geometry.y[0] * geometry.y[1] * geometry.y[2]
-        self.images = max(1, min(PASS_BYTES // max(1, image * size), -(-geometry.images // self.samples)))
+        fit = max(PASS_BYTES // max(1, image * size), -(-PASS_PIXELS // (geometry.y[0] * geometry.y[1])))
+        self.images: int = min(fit, -(-geometry.images // self.samples))
+        self.band: int = geometry.y[0]
+        if self.images == 1 and image * size > 2 * PASS_BYTES:
+            parts = min(image * size // PASS_BYTES, max(1, geometry.y[0] * geometry.y[1] // PASS_PIXELS))
+            self.band = -(-geometry.y[0] // parts)
 
     @property
     def pieces(self) -> int:
@@ -113,14 +132,51 @@ class WeightGradient:
                 here = advance(writer, places, images.index, (0 if self.copied else self.source[0], y_image, 0))
                 if self.copied:
                     self._copy(writer, images.index, count)
-                for panel in panels:
-
-                    def one(number: Register, panel: Panels = panel, here: Sequence[Register] = tuple(here)) -> None:
-                        first = writer.binary("mul", number, writer.constant(lanes * len(panels[0].widths), "i64"))
-                        self._panel(writer, lanes, panel, runs, advance(writer, here, first, (0, 1, 1)), count, start)
-
-                    over(writer, bounds, panel.first, panel.end, one)
+                if self.band == geometry.y[0]:
+                    self._pass(writer, lanes, panels, bounds, runs, here, Pass(count, start))
+                else:
+                    self._bands(writer, lanes, panels, bounds, runs, here, Pass(count, start))
         return writer.module()
+
+    def _bands(
+        self,
+        writer: Writer,
+        lanes: int,
+        panels: Sequence[Panels],
+        bounds: tuple[Register, Register],
+        runs: Register,
+        places: Sequence[Register],
+        part: Pass,
+    ) -> None:
+        """One image in several passes."""
+        g = self.geometry
+        with writer.loop(0, g.y[0], self.band) as rows:
+            left = writer.binary("sub", writer.constant(g.y[0], "i64"), rows.index)
+            height = writer.intrinsic("llvm.smin", left, writer.constant(self.band, "i64"))
+            top = writer.compare("eq", rows.index, writer.constant(0, "i64"))
+            steps = (0 if self.exact else g.strides[0] * self.source[1], g.y[1] * g.y[2], 0)
+            here = advance(writer, places, rows.index, steps)
+            band = Pass(part.images, writer.binary("and", part.start, top), height, rows.index)
+            self._pass(writer, lanes, panels, bounds, runs, here, band)
+
+    def _pass(
+        self,
+        writer: Writer,
+        lanes: int,
+        panels: Sequence[Panels],
+        bounds: tuple[Register, Register],
+        runs: Register,
+        places: Sequence[Register],
+        part: Pass,
+    ) -> None:
+        """All blocks of a piece over one pass."""
+        for panel in panels:
+
+            def one(number: Register, panel: Panels = panel) -> None:
+                first = writer.binary("mul", number, writer.constant(lanes * len(panels[0].widths), "i64"))
+                self._panel(writer, lanes, panel, runs, advance(writer, places, first, (0, 1, 1)), part)
+
+            over(writer, bounds, panel.first, panel.end, one)
 
     def _clear(self, writer: Writer) -> None:
         writer.declare("declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)")
@@ -156,8 +212,7 @@ class WeightGradient:
         panel: Panels,
         runs: Register,
         places: Sequence[Register],
-        count: Register,
-        start: Register,
+        part: Pass,
     ) -> None:
         """All rows of a piece for one panel of output channels."""
         g = self.geometry
@@ -174,13 +229,15 @@ class WeightGradient:
             for index in range(blocks):
                 size = base + (index < extra)
                 here = advance(writer, places, 1, (0, 0, first * g.y[2]))
-                self._block(writer, lanes, panel, tuple(offsets[first : first + size]), here, self._steps(count), start)
+                self._block(
+                    writer, lanes, panel, tuple(offsets[first : first + size]), here, self._steps(part), part.start
+                )
                 first += size
             return
         per_row = self.rows // self.run // g.window[0]
 
         def run(number: Register) -> None:
-            self._run(writer, lanes, panel, most, number, per_row, places, count, start)
+            self._run(writer, lanes, panel, most, number, per_row, places, part)
 
         total = self.rows // self.run
         over(writer, share(writer, runs, total, self.run_groups), 0, total, run)
@@ -194,16 +251,15 @@ class WeightGradient:
         number: Register,
         per_row: int,
         places: Sequence[Register],
-        count: Register,
-        start: Register,
+        part: Pass,
     ) -> None:
         """The rows of one tap, or of one row of taps: they read side by side."""
         g = self.geometry
         down, along = decode(writer, number, [g.window[0], per_row])
-        steps = self._steps(count)
+        steps = self._steps(part)
         here = advance(writer, places, number, (0, 0, self.run * g.y[2]))
         if self.exact:
-            here, steps = self._inside(writer, here, (down, along), count)
+            here, steps = self._inside(writer, here, (down, along), part)
         else:
             here = advance(writer, here, down, (g.dilations[0] * self.source[1], 0, 0))
             here = advance(writer, here, along, (g.dilations[1] * self.source[2], 0, 0))
@@ -218,31 +274,35 @@ class WeightGradient:
                 if skipped:
                     top = writer.binary("add", top, writer.constant(skipped, "i64"))
                 there = advance(writer, here, top, (1, 0, g.y[2]))
-                self._block(writer, lanes, panel, tuple(range(rows)), there, steps, start)
+                self._block(writer, lanes, panel, tuple(range(rows)), there, steps, part.start)
 
             over(writer, whole, begin, end, block)
 
-    def _steps(self, count: Register) -> tuple[Step, ...]:
+    def _steps(self, part: Pass) -> tuple[Step, ...]:
         """Over images, output rows and pixels where no window leaves the input."""
         g = self.geometry
         y_row, y_pixel = g.y[1] * g.y[2], g.y[2]
         return (
-            Step(1 if self.images == 1 else count, self.source[0], g.y[0] * y_row),
-            Step(g.y[0], g.strides[0] * self.source[1], y_row),
+            Step(1 if self.images == 1 else part.images, self.source[0], g.y[0] * y_row),
+            Step(g.y[0] if part.height is None else part.height, g.strides[0] * self.source[1], y_row),
             Step(g.y[1], g.strides[1] * self.source[2], y_pixel),
         )
 
     def _inside(
-        self, writer: Writer, places: Sequence[Register], tap: tuple[Register, Register], count: Register
+        self, writer: Writer, places: Sequence[Register], tap: tuple[Register, Register], part: Pass
     ) -> tuple[list[Register], tuple[Step, ...]]:
         """Places at the first output whose tap is inside the input, and the loops over those whose is."""
         g = self.geometry
         here = list(places)
-        steps = list(self._steps(count))
+        steps = list(self._steps(part))
         y_steps = (g.y[1] * g.y[2], g.y[2])
         for axis in (0, 1):
             position = advance(writer, [writer.constant(-g.before[axis], "i64")], tap[axis], (g.dilations[axis],))[0]
-            first, number = inside(writer, position, g.strides[axis], g.x[axis], g.y[axis])
+            outputs: int | Register = g.y[axis]
+            if axis == 0 and part.height is not None:
+                position = advance(writer, [position], part.top, (g.strides[0],))[0]
+                outputs = part.height
+            first, number = inside(writer, position, g.strides[axis], g.x[axis], outputs)
             x_step = self.source[1 + axis]
             here = advance(writer, here, position, (x_step, 0, 0))
             here = advance(writer, here, first, (g.strides[axis] * x_step, y_steps[axis], 0))
