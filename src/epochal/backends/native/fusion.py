@@ -212,6 +212,8 @@ class Fusion:
             return None
         if len(analysis.inputs) + len(trial.roots) > MOST_BUFFERS:
             return None
+        if any(memory_root(read) is node.outputs[0] for read in analysis.inputs):
+            return None  # it reads the node's memory under another name
         budget = max(3.0 * analysis.domain.total, 4096.0)
         return analysis if waste(analysis) <= budget and _shape_pays(analysis) else None
 
@@ -233,8 +235,6 @@ class Fusion:
         analysis = self._trial(group, node, True)
         if analysis is None:
             return False
-        if any(memory_root(read) is value for read in analysis.inputs):
-            return False  # it reads the memory under another name
         demands = [demand for demand in analysis.order if demand.value is value]
         if any(not is_identity(analysis, demand) for demand in demands):
             return False
