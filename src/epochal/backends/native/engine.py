@@ -41,6 +41,18 @@ class Code:
         self._keep = keep
 
 
+class _Owner:
+    """Alive as long as any code of one MCJIT engine."""
+
+    __slots__ = ("__weakref__",)
+
+
+def _free(jit: Any, module: Any, context: Any) -> None:
+    jit.close()
+    module.close()
+    context.close()
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """A module before it is emitted.
@@ -151,13 +163,17 @@ class Engine:
         for image in objects:
             jit.add_object_file(image)
         jit.finalize_object()
+        owner = _Owner()
+        # The finalizer holds what must be freed, in this order. Were it all reachable from `Code` alone, the garbage
+        # collector might free the context of a dead cycle before the engine in it.
+        weakref.finalize(owner, _free, jit, module, context).atexit = False
         self.loaded += len(sources)
         codes = {}
         for source, entry in zip(sources, entries, strict=True):
             addresses = {name: int(jit.get_function_address(f"{name}_{entry}")) for name in source.exports}
             if not all(addresses.values()):
                 return None
-            codes[source.key] = Code(addresses, (jit, module, context))
+            codes[source.key] = Code(addresses, owner)
         return codes
 
     def _entry(self, source: Source) -> str:
