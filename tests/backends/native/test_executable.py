@@ -291,6 +291,20 @@ def test_arguments_are_made_contiguous(compile_by_hand):
     np.testing.assert_array_equal(executable([x])[0], x + x)
 
 
+def test_an_argument_that_is_a_state_too(compile_by_hand):
+    def build(x, s):
+        new = BUILD.add(s, s)
+        return [BUILD.sub(new, x)], [new]
+
+    executable = compile_by_hand(program_of([F], build, [F]))
+    state = vector(3)
+    for _ in range(2):
+        before = state.copy()
+        (result,) = executable([state], [state])
+        np.testing.assert_array_equal(result, before)
+        np.testing.assert_array_equal(state, before + before)
+
+
 def test_results_are_new_arrays(compile_by_hand):
     executable = compile_by_hand(program_of([F], lambda x: ([BUILD.add(x, x), x], [])))
     x = vector(1)

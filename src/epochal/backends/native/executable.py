@@ -91,6 +91,9 @@ class NativeExecutable:
                 break
         workspace = self._take(self.threads(num_threads))
         workspace.point(self, arguments, state)
+        if workspace.shares:
+            arguments = [value.copy() for value in arguments]
+            workspace.point(self, arguments, state)
         workspace.run(1)
         results = workspace.results()
         self.give_back(workspace)
@@ -178,12 +181,15 @@ class Workspace:
     Attributes:
         threads: How many threads it is laid out for.
         views: The results where they lie.
+        shares: Whether an argument lies where a replaced state does, which would be overwritten too early.
     """
 
     def __init__(self, executable: NativeExecutable, threads: int) -> None:
         table = executable.table
         self.threads = threads
         self.views: list[Array] = []
+        self.shares = False
+        self._replaced = executable.program.replaced
         self._table = table
         self._runtime = executable._runtime
         self._launch = self._runtime.launch
@@ -242,6 +248,7 @@ class Workspace:
         if changed:
             self._bases[BASE_FIRST:] = addresses
             self._aim()
+            self.shares = not {addresses[first + index] for index in self._replaced}.isdisjoint(addresses[:first])
         if self._has_foreign or not self.views:
             self.views = [self._view(result, arguments, state) for result in self._results]
 
