@@ -5,6 +5,7 @@ from __future__ import annotations
 from epochal.ir import Builder, Operator
 from epochal.topi import (
     along_axis,
+    attention,
     bitcast,
     composite,
     contraction,
@@ -92,6 +93,7 @@ OPERATORS: tuple[Operator, ...] = (
     cross_entropy.softmax_cross_entropy, cross_entropy.sparse_softmax_cross_entropy,
     cross_entropy.sigmoid_cross_entropy,
     normalization.layer_norm, normalization.batch_norm_training, group_normalization.group_norm,
+    attention.attention, attention.attention_gradient,
     # Deferred until shapes are known.
     deferred.variable_read, deferred.variable_assign, deferred.gradient_request,
 )  # fmt: skip
