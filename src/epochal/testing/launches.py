@@ -5,12 +5,13 @@ from __future__ import annotations
 import ctypes
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from epochal.backends.native.engine import Code, engine
-from epochal.backends.native.kernel import Launch
+from epochal.backends.native.kernel import Launch, Target
 from epochal.ir import Array, Value
 
 _FUNCTION = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p)
@@ -22,7 +23,14 @@ def aligned(shape: Sequence[int], dtype: Any, offset: int = 0) -> Array:
     size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
     raw = np.full(size + 192 + offset, 0x7F, np.uint8)
     start = -raw.ctypes.data % 64 + offset
-    return raw[start : start + size].view(dtype).reshape(shape)
+    array: Array = raw[start : start + size].view(dtype).reshape(shape)
+    return array
+
+
+def _for_target(launch: Launch, target: Target) -> Launch:
+    kernel = launch.kernel
+    changed = replace(kernel, key=f"{kernel.key} {target}", emit=lambda _: kernel.emit(target))
+    return replace(launch, kernel=changed)
 
 
 class Launcher:
@@ -32,7 +40,10 @@ class Launcher:
         arrays: The buffer of each value, those of results and of values between launches made here.
     """
 
-    def __init__(self, launches: Sequence[Launch], arrays: Mapping[Value, Array]) -> None:
+    def __init__(self, launches: Sequence[Launch], arrays: Mapping[Value, Array], target: Target | None = None) -> None:
+        """`target`: emit for another processor, of which this one understands the code."""
+        if target is not None:
+            launches = [_for_target(launch, target) for launch in launches]
         self.launches = launches
         self.codes: list[Code] = [engine().load(launch.kernel) for launch in launches]
         self.arrays: dict[Value, Array] = {}

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from epochal.backends.native.kernel import Target
 from epochal.backends.native.kernels.epilogue import Epilogue, accepts
 from epochal.backends.native.kernels.lower import lower
 from epochal.backends.native.kernels.phase import backward_phases
@@ -30,10 +31,10 @@ def draws(node):
     return {value: generator.standard_normal(value.shape).astype(value.dtype.numpy) for value in node.inputs}
 
 
-def check(result):
+def check(result, target=None):
     node = result.node
     arrays = draws(node)
-    launcher = Launcher(lower(node), arrays)
+    launcher = Launcher(lower(node), arrays, target)
     launcher.run_apart()
     found = launcher.arrays[result].copy()
     launcher.run()
@@ -95,6 +96,14 @@ CASES = {
 def test_geometries(name, case):
     x, kernel, parameters = CASES[case]
     check(build(name, x, kernel, **parameters))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("case", ["one input channel, padded", "three vectors of channels", "rows of four", "groups"])
+def test_narrower_processors(name, case):
+    x, kernel, parameters = CASES[case]
+    for registers, width in ((16, 32), (16, 16), (32, 16)):
+        check(build(name, x, kernel, **parameters), Target("", "", width, registers, False))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from epochal.backends.native.kernel import Target
 from epochal.backends.native.kernels.epilogue import Epilogue, accepts
 from epochal.backends.native.kernels.lower import lower
 from epochal.ir import make_input, tensor_type
@@ -28,11 +29,15 @@ def draw(value, seed):
     return generator.integers(-3, 4, value.shape).astype(value.dtype.numpy)
 
 
-def check(result):
+NARROW = [Target("", "", 32, 16, False), Target("", "", 16, 16, False), Target("", "", 16, 32, False)]
+"""AVX2, SSE and NEON, as far as widths and registers go."""
+
+
+def check(result, target=None):
     node = result.node
     arrays = {value: draw(value, seed) for seed, value in enumerate(node.inputs)}
     launches = lower(node)
-    launcher = Launcher(launches, arrays)
+    launcher = Launcher(launches, arrays, target)
     launcher.run_apart()
     found = launcher.arrays[result].copy()
     launcher.run()
@@ -66,6 +71,15 @@ def test_shapes_and_transposes(rows, columns, depth, contract):
     a = (depth, rows) if contract[0] == (0,) else (rows, depth)
     b = (columns, depth) if contract[1] == (1,) else (depth, columns)
     check(product(a, b, contract))
+
+
+@pytest.mark.parametrize("target", NARROW)
+@pytest.mark.parametrize("contract", [PLAIN, LEFT, RIGHT, BOTH])
+def test_narrower_processors(target, contract):
+    for rows, columns, depth in ((1, 70, 33), (29, 33, 20), (3, 5, 70)):
+        a = (depth, rows) if contract[0] == (0,) else (rows, depth)
+        b = (columns, depth) if contract[1] == (1,) else (depth, columns)
+        check(product(a, b, contract), target)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float16", "bfloat16", "int8", "int64"])
