@@ -125,6 +125,7 @@ def copies(lowered):
         (lambda a, b: [BUILD.exp(a), b], 1),  # a call-out may read all of `a` after it has written some
         (lambda a, b: [b, BUILD.exp(b)], 2),
         (lambda a, b: [BUILD.exp(b), BUILD.exp(a)], 1),
+        (lambda a, b: [BUILD.exp(b), BUILD.sign(BUILD.exp(a))], 0),  # the later reader of `a` is moved forward
     ],
 )
 def test_copies_of_states(build, expected):

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from epochal.backends.native.kernel import ALIASES, CONTROL, Kernel, Launch
+from epochal.backends.native.inplace import ScheduleItem, Wishes, root
+from epochal.backends.native.kernel import Kernel, Launch
 from epochal.ir import Array, Graph, Node, Program, Value
 
-ScheduleItem: TypeAlias = Launch | Node
 Schedule: TypeAlias = Callable[[Sequence[Node], Sequence[Value]], Sequence[ScheduleItem]]
 
 
@@ -158,13 +158,6 @@ def lower(program: Program, schedule: Schedule) -> Lowered:
     return Lowered(tuple(lowering.steps), tuple(outputs[: len(program.results)]), lowering.loops)
 
 
-def root(value: Value) -> Value:
-    """The value whose memory `value` is."""
-    while value.node.operator.name in ALIASES:
-        value = value.node.inputs[0]
-    return value
-
-
 class _Lowering:
     def __init__(self, schedule: Schedule) -> None:
         self.schedule = schedule
@@ -181,7 +174,9 @@ class _Lowering:
         """
         places = {value: given[value] for value in graph.inputs}
         items = list(self.schedule(graph.nodes(), graph.outputs))
-        direct = _direct_targets(graph, items, places, targets)
+        wishes = Wishes(graph, {value: place.buffer for value, place in places.items()}, targets)
+        items = wishes.ordered(items)
+        direct = wishes.granted(items)
         for item in items:
             outputs = item.outputs
             for output in outputs:
@@ -294,58 +289,6 @@ class _Lowering:
     def _loop(self, limit: int | None) -> Loop:
         self.loops += 1
         return Loop(self.loops - 1, limit)
-
-
-def _direct_targets(
-    graph: Graph,
-    items: Sequence[ScheduleItem],
-    places: Mapping[Value, Place],
-    targets: Sequence[Place | None],
-) -> dict[Value, Place]:
-    """Which values may be computed where the target of their output is.
-
-    The target's memory may hold an input of the graph (a loop's carry, a state), its rival: then no one may read the
-    rival after the value is computed, and the computing item itself only in step with it.
-    """
-    producers = {root(output): index for index, item in enumerate(items) for output in item.outputs}
-    last_reads: dict[Value, int] = {}
-    for index, item in enumerate(items):
-        for value in item.inputs:
-            last_reads[root(value)] = index
-    returned = {root(output) for output in graph.outputs}
-    rivals_of: dict[Buffer, list[Value]] = {}
-    for value in graph.inputs:
-        rivals_of.setdefault(places[value].buffer, []).append(value)
-    direct: dict[Value, Place] = {}
-    for output, target in zip(graph.outputs, targets, strict=True):
-        value = root(output)
-        producer = producers.get(value)
-        if target is None or producer is None or value in direct:
-            continue
-        rivals = rivals_of.get(target.buffer, ())
-        if any(rival in returned or last_reads.get(rival, -1) > producer for rival in rivals):
-            continue
-        reading = [rival for rival in rivals if last_reads.get(rival, -1) == producer]
-        if all(_reads_in_step(items[producer], rival, value) for rival in reading):
-            direct[value] = target
-    return direct
-
-
-def _reads_in_step(item: ScheduleItem, rival: Value, result: Value) -> bool:
-    """Whether `item` may write `result` over its operand `rival`."""
-    positions = [index for index, value in enumerate(item.inputs) if root(value) is rival]
-    number = next(index for index, value in enumerate(item.outputs) if root(value) is result)
-    if isinstance(item, Launch):
-        return all((position, number) in item.kernel.inplace for position in positions)
-    name = item.operator.name
-    if name == "cond":
-        return 0 not in positions  # each branch takes care of its own targets
-    if name in CONTROL:
-        # As the carry that ends as this result, and nothing else: the loop then simply starts from it.
-        return positions == [item.parameters["constants"] + number] and (
-            name == "while_loop" or number < item.parameters["carries"]
-        )
-    return False
 
 
 def buffers_of(step: Step) -> Iterable[tuple[Place, bool]]:
