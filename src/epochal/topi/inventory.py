@@ -20,8 +20,10 @@ from epochal.topi import (
     factorization,
     fourier,
     group_normalization,
+    gru,
     indexing,
     linear_solve,
+    lstm,
     masking,
     movement,
     normalization,
@@ -29,6 +31,7 @@ from epochal.topi import (
     random,
     reduction,
     scatter,
+    simple_rnn,
     sorting,
     special,
     window,
@@ -94,6 +97,8 @@ OPERATORS: tuple[Operator, ...] = (
     cross_entropy.sigmoid_cross_entropy,
     normalization.layer_norm, normalization.batch_norm_training, group_normalization.group_norm,
     attention.attention, attention.attention_gradient,
+    simple_rnn.simple_rnn, simple_rnn.simple_rnn_gradient, lstm.lstm, lstm.lstm_gradient,
+    gru.gru, gru.gru_gradient,
     # Deferred until shapes are known.
     deferred.variable_read, deferred.variable_assign, deferred.gradient_request,
 )  # fmt: skip
