@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from epochal.backends.native.elementwise import has_emitter
 from epochal.backends.native.fusion_epilogue import epilogue_of
@@ -17,16 +18,18 @@ from epochal.backends.native.fusion_group import (
     Group,
     NotFusableError,
     analyse,
+    evaluations,
     is_identity,
     is_reduction,
     node_cost,
+    operands,
     waste,
 )
 from epochal.backends.native.fusion_kernel import memory_root
 from epochal.backends.native.kernel import ALIASES
 from epochal.backends.native.kernels.lower import FUSES
 from epochal.backends.native.loops_values import splat_element
-from epochal.backends.native.movement import Demand, moves, sizes
+from epochal.backends.native.movement import Demand, NotAffineError, dynamics, moves, sizes
 from epochal.backends.native.reduce import REDUCTIONS, Space, space
 from epochal.ir import Node, Value
 
@@ -58,6 +61,15 @@ def is_loop(node: Node) -> bool:
 def is_small_product(node: Node) -> bool:
     """Whether a product is too small to be worth a register-blocked kernel."""
     return 0 < math.prod(space(node).shape) <= SMALL_PRODUCT
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What adding a node to a group changes: a whole new analysis, or just the demands that take its place."""
+
+    analysis: Analysis | None
+    demands: tuple[Demand, ...]
+    waste: float
 
 
 class Fusion:
@@ -102,9 +114,19 @@ class Fusion:
     def _read(self, group: Group, value: Value) -> None:
         self.readers.setdefault(value, {})[group] = None
 
-    def _join(self, group: Group, node: Node) -> None:
+    def _join(self, group: Group, node: Node, step: Step | None = None) -> None:
         """Makes a node a member."""
         group.members[node] = None
+        if step is None:
+            group.analysis = None
+        elif step.analysis is not None:
+            group.settle(step.analysis)
+        else:
+            group.reads.pop(node.outputs[0], None)
+            group.wasted += step.waste
+            for demand in step.demands:
+                if not is_splat(demand.value.node):
+                    group.reads.setdefault(demand.value, {})[demand] = None
         for value in node.inputs:
             self._read(group, value)
 
@@ -130,8 +152,9 @@ class Fusion:
             self._need(operand)
             self.foreign_readers.setdefault(operand, []).extend(self.foreign_readers.get(value, ()))
         for group in self.readers.get(value, {}):
-            if self._inlines(group, node):
-                self._join(group, node)
+            step = self._inlines(group, node)
+            if step is not None:
+                self._join(group, node, step)
             else:
                 self._need(operand)
                 self.stored.add(value)
@@ -144,41 +167,41 @@ class Fusion:
         readers = list(self.readers.get(value, {}))
         if len(readers) > 1:
             readers = self._merge_readers(node, readers)
-        refused = [group for group in readers if not self._inlines(group, node)]
+        steps = {group: self._inlines(group, node) for group in readers}
+        accepted = {group: step for group, step in steps.items() if step is not None}
+        refused = [group for group in readers if group not in accepted]
         store = value in self.stored or bool(refused)
         if not store and (len(readers) == 1 or self._cheap(node, readers)):
-            for group in readers:
-                self._inline(group, node, len(readers) > 1)
+            for group, step in accepted.items():
+                self._inline(group, node, step, len(readers) > 1)
             return
-        if node.operator.name in VIEWS and not is_reduction(node):
+        if node.operator.name in VIEWS:
             # A view that must lie in memory for someone is still a view for the others.
-            for group in readers:
-                if group not in refused:
-                    self._inline(group, node, True)
-            if not store:
-                return
-            refused_set = refused
-        else:
-            refused_set = readers
-        self._store(node, refused_set)
+            for group, step in accepted.items():
+                self._inline(group, node, step, True)
+            if store:
+                self._store(node, refused)
+            return
+        self._store(node, readers)
 
-    def _inline(self, group: Group, node: Node, repeated: bool) -> None:
+    def _inline(self, group: Group, node: Node, step: Step, repeated: bool) -> None:
         if is_reduction(node):
             group.space = self._joint_space(group, node) or group.space
         if repeated:
             group.repeated += 0.0 if node.operator.name in VIEWS else node_cost(node)
-        self._join(group, node)
+        self._join(group, node, step)
 
     def _store(self, node: Node, readers: Sequence[Group]) -> None:
         """A place for a node whose value goes to memory."""
         value = node.outputs[0]
         self.stored.add(value)
         for group in readers:
-            if self._hosts(group, node):
+            step = self._hosts(group, node)
+            if step is not None:
                 if is_reduction(node):
                     group.space = self._joint_space(group, node) or group.space
                 group.roots[value] = None
-                self._join(group, node)
+                self._join(group, node, step)
                 self.host[value] = group
                 return
         where = space(node) if is_reduction(node) else Space(sizes(value), frozenset())
@@ -200,47 +223,104 @@ class Fusion:
         cost = node_cost(node)
         return node.outputs[0].type.size > 1 and all(group.repeated + cost <= REPEATED for group in readers)
 
-    def _trial(self, group: Group, node: Node, root: bool) -> Analysis | None:
-        """The analysis of a group with one more node, if it would be a good nest."""
+    def _trial(self, group: Group, node: Node, root: bool) -> Step | None:
+        """What adding a node to a group would change, if the group stays a good nest."""
+        if len(group.members) >= MOST_MEMBERS:
+            return None
+        if not is_reduction(node) and node.operator.name != "reshape":
+            try:
+                return self._small_step(group, node, root)
+            except NotAffineError:
+                pass
         joint = self._joint_space(group, node) if is_reduction(node) else group.space
-        if joint is None or len(group.members) >= MOST_MEMBERS:
+        if joint is None:
             return None
         trial = group.trial(node, joint, root)
         try:
             analysis = analyse(trial)
         except NotFusableError:
             return None
-        if len(analysis.inputs) + len(trial.roots) > MOST_BUFFERS:
+        demands = [demand for demand in analysis.order if demand.value is node.outputs[0]]
+        if root and not all(is_identity(analysis, demand) for demand in demands):
             return None
-        if any(memory_root(read) is node.outputs[0] for read in analysis.inputs):
-            return None  # it reads the node's memory under another name
-        budget = max(3.0 * analysis.domain.total, 4096.0)
-        return analysis if waste(analysis) <= budget and _shape_pays(analysis) else None
+        if not self._fits(analysis.inputs, len(trial.roots), node):
+            return None
+        if waste(analysis) > _budget(analysis) or not _shape_pays(analysis):
+            return None
+        return Step(analysis, (), 0.0)
 
-    def _inlines(self, group: Group, node: Node) -> bool:
-        """Whether `group` can compute `node` for itself without storing it."""
-        if group.product is not None:
-            return epilogue_of(group.trial(node), group.product) is not None and self._cheap_in_epilogue(node)
-        return self._trial(group, node, False) is not None
+    def _small_step(self, group: Group, node: Node, root: bool) -> Step | None:
+        """The same for a node that changes neither the group's counters nor its stages."""
+        analysis, value = group.current(), node.outputs[0]
+        demands = dict(group.reads.get(value, {}))
+        if root:
+            if not all(is_identity(analysis, demand) for demand in demands):
+                return None
+            shape, domain = sizes(value), analysis.domain
+            demands[Demand(value, domain.kept_identity(shape) if domain.on_kept(shape) else domain.identity(shape))] = (
+                None
+            )
+        parts: dict[Demand, None] = {}
+        wasted, count = 0.0, 0
+        for demand in demands:
+            parts.update((part, None) for part in operands(node, demand) if part is not None)
+            for part in tuple(parts):
+                for source in dynamics(part):
+                    if source.value is not None:
+                        parts[Demand(source.value, source.place, source.guard)] = None
+            count += evaluations(analysis, demand)
+        if not moves(node.operator.name):
+            wasted = node_cost(node) * max(0, count - max(1, value.type.size))
+        if wasted and group.wasted + wasted > _budget(analysis):
+            return None
+        reads = dict.fromkeys([*group.reads, *(part.value for part in parts if not is_splat(part.value.node))])
+        if not self._fits([read for read in reads if read is not value], len(group.roots) + root, node):
+            return None
+        return Step(None, tuple(parts), wasted)
 
     @staticmethod
-    def _cheap_in_epilogue(node: Node) -> bool:
-        return node.operator.name in ("broadcast", "reshape", "stop_gradient", "constant")
+    def _fits(reads: Sequence[Value], roots: int, node: Node) -> bool:
+        """Whether there are not too many buffers, and none is the node's result under another name."""
+        if len(reads) + roots > MOST_BUFFERS:
+            return False
+        return not any(read.node.operator.name in ALIASES and memory_root(read) is node.outputs[0] for read in reads)
 
-    def _hosts(self, group: Group, node: Node) -> bool:
-        """Whether `group` can compute and store `node` for everyone."""
+    def _inlines(self, group: Group, node: Node) -> Step | None:
+        """How `group` can compute `node` for itself without storing it."""
         if group.product is not None:
-            return False
+            fits = node.operator.name in ("broadcast", "reshape", "stop_gradient")
+            if not fits or epilogue_of(group.trial(node), group.product) is None:
+                return None
+            return Step(None, (), 0.0)
+        return self._trial(group, node, False)
+
+    def _hosts(self, group: Group, node: Node) -> Step | None:
+        """How `group` can compute and store `node` for everyone."""
+        if group.product is not None or (group.space.reduced and self._follows_product(node)):
+            return None
         value = node.outputs[0]
-        analysis = self._trial(group, node, True)
-        if analysis is None:
-            return False
-        demands = [demand for demand in analysis.order if demand.value is value]
-        if any(not is_identity(analysis, demand) for demand in demands):
-            return False
+        step = self._trial(group, node, True)
+        if step is None:
+            return None
         others: list[Group | Node] = [other for other in self.readers.get(value, {}) if other is not group]
         others.extend(self.foreign_readers.get(value, ()))
-        return not self._reaches(others, {group})
+        return None if self._reaches(others, {group}) else step
+
+    def _follows_product(self, node: Node) -> bool:
+        """Whether a node is better left to the epilogue of a product that it is computed from."""
+        size = node.outputs[0].type.size
+        for _ in range(4):
+            if "elementwise" not in node.operator.traits:
+                return False
+            wide = [value.node for value in node.inputs if value.type.size == size]
+            found = [other for other in wide if other in self.products and other.operator.name in FUSES]
+            if found:
+                return all(not self.readers.get(other.outputs[0]) for other in found)
+            inner = [other for other in wide if "elementwise" in other.operator.traits]
+            if not inner:
+                return False
+            node = inner[0]
+        return False
 
     def _joint_space(self, group: Group, node: Node) -> Space | None:
         """The space of a group that takes in a reduction."""
@@ -278,8 +358,8 @@ class Fusion:
             return False
         if len(analysis.inputs) + len(merged.roots) > MOST_BUFFERS:
             return False
-        for root in (*first.roots, *second.roots):
-            if any(demand.value is root and not is_identity(analysis, demand) for demand in analysis.order):
+        for demand in analysis.order:
+            if demand.value in merged.roots and not is_identity(analysis, demand):
                 return False
         return not self._reaches_outside(first, second) and not self._reaches_outside(second, first)
 
@@ -287,6 +367,7 @@ class Fusion:
         first.members.update(second.members)
         first.roots.update(second.roots)
         first.repeated = max(first.repeated, second.repeated)
+        first.analysis = None
         for root in second.roots:
             self.host[root] = first
         for groups in self.readers.values():
@@ -360,6 +441,11 @@ class Fusion:
             for operand in node.inputs:
                 self._read(group, operand)
             return
+
+
+def _budget(analysis: Analysis) -> float:
+    """Additions that a group may spend on computing values more often than once."""
+    return max(3.0 * analysis.domain.total, 4096.0)
 
 
 def _shape_pays(analysis: Analysis) -> bool:

@@ -73,13 +73,20 @@ class Domain:
         self.gone = tuple(atom for atom in atoms if atom in self.gone_set)
         self.total = total
         self.kept_total = kept_total
+        self._identities: dict[tuple[bool, tuple[int, ...]], Index] = {}
 
     def identity(self, shape: Sequence[int]) -> Index:
         """The point at hand as an index into a shape of as many elements."""
-        return _identity(self.atoms, shape)
+        return self._find(False, tuple(shape))
 
     def kept_identity(self, shape: Sequence[int]) -> Index:
-        return _identity(self.kept, shape)
+        return self._find(True, tuple(shape))
+
+    def _find(self, kept: bool, shape: tuple[int, ...]) -> Index:
+        found = self._identities.get((kept, shape))
+        if found is None:
+            found = self._identities[kept, shape] = _identity(self.kept if kept else self.atoms, shape)
+        return found
 
     def on_kept(self, shape: Sequence[int]) -> bool:
         """Whether values of that shape lie on the kept axes (which a map's do)."""
@@ -130,6 +137,10 @@ class Group:
         roots: Values stored, in order.
         product: For a product or convolution with these nodes as its epilogue: that node.
         repeated: Cost of nodes computed in other groups, too.
+        analysis: The last one, of a subset of the members: adding a node that is no reshape and no reduction only
+            changes what is read, so `reads` is kept up to date beside it.
+        reads: The demands of values that are not computed here, by value.
+        wasted: See `waste`.
     """
 
     space: Space
@@ -137,6 +148,24 @@ class Group:
     roots: dict[Value, None] = field(default_factory=dict)
     product: Node | None = None
     repeated: float = 0.0
+    analysis: Analysis | None = None
+    reads: dict[Value, dict[Demand, None]] = field(default_factory=dict)
+    wasted: float = 0.0
+
+    def settle(self, analysis: Analysis) -> None:
+        """Takes over a new analysis of all members."""
+        self.analysis = analysis
+        self.wasted = waste(analysis)
+        self.reads = {}
+        for demand in analysis.loads:
+            self.reads.setdefault(demand.value, {})[demand] = None
+
+    def current(self) -> Analysis:
+        """An analysis whose domain and levels hold; its demands may be out of date, `reads` is not."""
+        if self.analysis is None:
+            self.settle(analyse(self))
+        assert self.analysis is not None
+        return self.analysis
 
     def trial(self, node: Node, space: Space | None = None, root: bool = False) -> Group:
         """This group with one more node."""
@@ -189,7 +218,12 @@ def analyse(group: Group) -> Analysis:
     Raises:
         NotFusableError: Some index is not affine, or a reduction is needed at another point than the one at hand.
     """
-    shapes = [sizes(value) for node in group.members for value in (*node.inputs[:1], *node.outputs)]
+    shapes = [sizes(root) for root in group.roots]
+    for node in group.members:
+        if node.operator.name == "reshape":
+            shapes += [sizes(node.inputs[0]), sizes(node.outputs[0])]
+        elif is_reduction(node):
+            shapes += [space(node).shape, sizes(node.outputs[0])]
     domain = Domain(group.space.shape, group.space.reduced, shapes)
     analysis = Analysis(domain)
     try:
@@ -227,7 +261,7 @@ def _visit(group: Group, analysis: Analysis, demand: Demand) -> int:
         level = max(level, _visit_reduction(group, analysis, demand))
         analysis.order.append(demand)
     else:
-        for part in _operands(node, demand):
+        for part in operands(node, demand):
             if part is not None:
                 level = max(level, _visit(group, analysis, part))
         analysis.order.append(demand)
@@ -235,7 +269,8 @@ def _visit(group: Group, analysis: Analysis, demand: Demand) -> int:
     return level
 
 
-def _operands(node: Node, demand: Demand) -> Sequence[Demand | None]:
+def operands(node: Node, demand: Demand) -> Sequence[Demand | None]:
+    """What a demanded element of a node that is no reduction is computed from."""
     if moves(node.operator.name):
         return operand_demands(node, demand.place, demand.guard)
     if "random" in node.operator.traits:

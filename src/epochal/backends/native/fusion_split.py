@@ -37,7 +37,7 @@ def split(plan: Plan) -> list[Launch] | None:
 
 def _chunk(plan: Plan) -> int:
     """Elements of the outermost reduced loop in a part, or 0."""
-    if not plan.gone or len(plan.stages) != 1 or not plan.after[0] and not plan.stages[0].reductions:
+    if not plan.gone or len(plan.stages) != 1 or (not plan.after[0] and not plan.stages[0].reductions):
         return 0
     names = {node.operator.name for node in plan.analysis.reductions}
     wanted = min(MOST_PIECES, round(plan.cost / PIECE_NANOSECONDS))

@@ -10,7 +10,7 @@ from epochal.backends.native.fusion_group import node_cost
 from epochal.backends.native.kernel import Target
 from epochal.backends.native.loops_plan import Plan, Stage
 from epochal.backends.native.loops_values import Lanes, Values
-from epochal.backends.native.movement import Affine, Atom, Demand, Index, linear, sizes
+from epochal.backends.native.movement import Atom, Demand, Index, linear, sizes
 from epochal.backends.native.reduce import Reducer, State, element_demands, position_form
 from epochal.ir import Node, Value
 

@@ -361,7 +361,7 @@ class Values:
         writer = self.writer
         position = self.position(condition.affine)
         least, most = condition.affine.bounds()
-        kind = "i32" if -(2**31) <= least and most < 2**31 else "i64"
+        kind = "i32" if least >= -(2**31) and most < 2**31 else "i64"
         with writer.inside(self.home(position.scalar, position.vector, self._lane_home(position))):
             form = self.spread(position, kind)
             shifted = writer.binary("sub", form, writer.constant(condition.low, kind, form.lanes))

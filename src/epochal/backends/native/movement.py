@@ -364,6 +364,8 @@ _RULES = {
 
 def dynamics(demand: Demand) -> list[Dynamic]:
     """The dynamic integers an index or guard holds, innermost first."""
+    if not demand.guard and not any(form.dynamic for form in demand.place):
+        return []
     found: dict[Dynamic, None] = {}
 
     def visit(form: Affine) -> None:

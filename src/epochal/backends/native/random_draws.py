@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from epochal.backends.native.emit import ARITHMETIC_KIND, Register, Writer
 from epochal.backends.native.elementwise import round_to
+from epochal.backends.native.emit import ARITHMETIC_KIND, Register, Writer
 from epochal.backends.native.vector_math import FUNCTIONS, Math
 from epochal.dtypes import DType
 

@@ -18,8 +18,8 @@ from epochal.backends.native.kernel import CONTROL, Launch
 from epochal.backends.native.kernels.lower import LOWERS as PRODUCTS
 from epochal.backends.native.kernels.lower import lower
 from epochal.backends.native.loops_plan import Plan, plan_nest
-from epochal.backends.native.loops_scatter import scatter_launch
 from epochal.backends.native.loops_scan import scan_launch
+from epochal.backends.native.loops_scatter import scatter_launch
 from epochal.ir import Node, Value
 
 LOWERS: frozenset[str] = frozenset()
@@ -115,7 +115,7 @@ class _Order:
             cluster: list[Plan] = []
             members: set[Item] = set()
             size = 0
-            while tiny is not None and size + len(tiny.members) <= MOST_IN_TINY or not cluster:  # type: ignore[union-attr]
+            while (tiny is not None and size + len(tiny.members) <= MOST_IN_TINY) or not cluster:  # type: ignore[union-attr]
                 assert isinstance(tiny, Group)
                 ready.remove(tiny)
                 cluster.append(self.plans[tiny])
