@@ -282,8 +282,7 @@ class Layer(LayerState):
                         penalty = self.activity_regularizer(output)
                         # The mean over samples, so that its strength does not depend on the batch size.
                         self.add_loss(penalty / float(output.shape[0]) if output.shape and output.shape[0] else penalty)
-        if masks is not None:
-            self._set_output_masks(first, outputs, masks)
+        self._set_output_masks(first, outputs, masks)
         return outputs
 
     def _convert(self, argument: Any) -> Any:
