@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from epochal import __version__
 from epochal.errors import ArgumentError, FileFormatError, NotSupportedError
 from epochal.keras.saving import files, weights
 from epochal.keras.saving.json import from_text, to_text
@@ -48,7 +47,7 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool |
     files.check_target(path, overwrite)
     config = serialize_keras_object(model)
     date = datetime.datetime.now().astimezone().strftime("%Y-%m-%d@%H:%M:%S")
-    metadata = {"keras_version": KERAS_VERSION, "date_saved": date, "epochal_version": __version__}
+    metadata = {"keras_version": KERAS_VERSION, "date_saved": date}
     numbers = io.BytesIO()
     weights.write_weights(model, numbers, with_optimizer=True)
 
