@@ -52,7 +52,7 @@ def _repeated(node: Node) -> Sequence[Value] | None:
     array: Array = node.parameters["value"]
     if array.size < 2:
         return None
-    flat = array.reshape(-1).view(np.dtype(f"V{array.itemsize}"))  # Bits: NaN and -0.0 too.
+    flat = array.reshape(-1).view(np.dtype(f"u{array.itemsize}"))  # Bits: NaN and -0.0 too.
     if flat[0] != flat[-1] or not np.all(flat == flat[0]):
         return None
     return (BUILD.broadcast_to(BUILD.constant(array.reshape(-1)[0], node.outputs[0].dtype), node.outputs[0].shape),)
