@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 import weakref
 
 import numpy as np
@@ -293,3 +294,42 @@ def test_the_float_type_is_part_of_the_key():
     finally:
         config.set_floatx(None)
     assert isinstance(run(np.arange(3)), Tensor)
+
+
+def test_threads_have_contexts_of_their_own():
+    v = Variable(1.0)
+    shared = Deferred()
+    seen, barrier = [], threading.Barrier(2, timeout=10)
+
+    def work():
+        for _ in range(50):
+            with shared:
+                barrier.wait()
+                assert (v * 1.0).is_symbolic
+            assert not (v * 1.0).is_symbolic
+        seen.append(True)
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen == [True, True]
+
+
+def test_calls_of_one_function_from_several_threads():
+    run = function(lambda x: functions.sum(x * 2.0))
+    results = []
+
+    def work(number):
+        results.extend(
+            float(run(np.full(size, number, np.float32))) == 2 * size * number for _ in range(20) for size in (3, 5)
+        )
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [True] * 160
+    assert run.experimental_get_tracing_count() == 2

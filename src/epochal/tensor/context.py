@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from epochal.errors import ArgumentError
@@ -20,7 +20,8 @@ from epochal.topi.inventory import BUILD
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-_current: ContextVar[Context | None] = ContextVar("context", default=None)
+# Contexts entered and not left yet, in this thread or task; the last is current. None is eager execution.
+_entered: ContextVar[tuple[Context | None, ...]] = ContextVar("contexts", default=(None,))
 
 
 class Context:
@@ -35,15 +36,12 @@ class Context:
 
     symbolic_only = False
 
-    def __init__(self) -> None:
-        self._tokens: list[Token[Context | None]] = []
-
     def __enter__(self) -> Self:
-        self._tokens.append(_current.set(self))
+        _entered.set((*_entered.get(), self))
         return self
 
     def __exit__(self, *error: object) -> None:
-        _current.reset(self._tokens.pop())
+        _entered.set(_entered.get()[:-1])
 
     def read(self, variable: Any) -> Value:
         """The variable's value at this point."""
@@ -72,7 +70,6 @@ class Deferred(Context):
     """
 
     def __init__(self) -> None:
-        super().__init__()
         self._assigned: dict[int, tuple[Any, Value]] = {}
 
     def read(self, variable: Any) -> Value:
@@ -91,7 +88,6 @@ class Trace(Context):
     """
 
     def __init__(self, variables: Iterator[Any] | tuple[Any, ...] | list[Any] = ()) -> None:
-        super().__init__()
         self.variables: list[Any] = []
         self.new_variables: list[Any] = []
         self._states: dict[int, Value] = {}
@@ -172,7 +168,6 @@ class Branch(Context):
     """
 
     def __init__(self, outer: Context | None) -> None:
-        super().__init__()
         self.outer = outer
         self.symbolic_only = outer is not None and outer.symbolic_only
         self.placeholders: dict[int, tuple[Any, Value]] = {}
@@ -205,17 +200,17 @@ class Branch(Context):
 
 def current() -> Context | None:
     """The context that symbolic operations go to; ``None`` in eager execution."""
-    return _current.get()
+    return _entered.get()[-1]
 
 
 def set_current(context: Context | None) -> None:
     """Makes `context` current for the rest of this thread (or task), outside any ``with`` block."""
-    _current.set(context)
+    _entered.set((*_entered.get()[:-1], context))
 
 
 def effective() -> Context:
     """The current context, or one that builds free-standing nodes."""
-    context = _current.get()
+    context = _entered.get()[-1]
     return _FREE if context is None else context
 
 
@@ -234,8 +229,8 @@ _FREE = _Free()
 @contextmanager
 def eagerly() -> Iterator[None]:
     """Inside the block operations run at once, whatever is being traced around it (TensorFlow's `init_scope`)."""
-    token = _current.set(None)
+    _entered.set((*_entered.get(), None))
     try:
         yield
     finally:
-        _current.reset(token)
+        _entered.set(_entered.get()[:-1])
