@@ -66,6 +66,10 @@ def accumulate(writer: Writer, block: Block, a: Register, b: Register, start: Ti
     zero = writer.constant(0, kind, block.lanes)
     tile = [[zero] * len(block.widths) for _ in block.rows] if start is None else start
 
+    copies = _copies(block)
+    if copies > 1:
+        return _accumulate_apart(writer, block, a, b, tile, copies)
+
     def terms(a: Register, b: Register, tile: Tile) -> Tile:
         for term in block.terms:
             chosen = range(len(block.rows)) if term.rows is None else term.rows
@@ -81,6 +85,48 @@ def accumulate(writer: Writer, block: Block, a: Register, b: Register, start: Ti
         return tile
 
     return _nest(writer, block.dtype, block.outer, a, b, tile, terms)
+
+
+def _copies(block: Block) -> int:
+    """How many tiles to sum into side by side: a tile of few accumulators waits for each multiply-add."""
+    last = block.outer[-1].count if block.outer else 1
+    copies = -(-FEWEST // (len(block.rows) * len(block.widths)))
+    plain = block.terms == (Term(),) and not block.inner
+    return copies if plain and isinstance(last, int) and last >= 4 * copies else 1
+
+
+def _accumulate_apart(writer: Writer, block: Block, a: Register, b: Register, tile: Tile, copies: int) -> Tile:
+    """`accumulate` with every so many-th step of the innermost loop going to a tile of its own."""
+    *outer, last = block.outer
+    assert isinstance(last.count, int)
+    rows, rest = len(tile), last.count % copies
+    zero = writer.constant(0, tile[0][0].kind, block.lanes)
+
+    def products(a: Register, b: Register, tiles: Tile, number: int) -> Tile:
+        done: Tile = []
+        for copy in range(number):
+            here, there = writer.offset(a, block.dtype, copy * last.a), writer.offset(b, block.dtype, copy * last.b)
+            done += _products(writer, block, here, there, tiles[copy * rows : (copy + 1) * rows], block.rows)
+        return done + tiles[number * rows :]
+
+    def inside(a: Register, b: Register, tiles: Tile) -> Tile:
+        assert isinstance(last.count, int)
+        whole = Step(last.count // copies, copies * last.a, copies * last.b)
+        tiles = _nest(writer, block.dtype, (whole,), a, b, tiles, lambda a, b, tiles: products(a, b, tiles, copies))
+        end = last.count - rest
+        a, b = writer.offset(a, block.dtype, end * last.a), writer.offset(b, block.dtype, end * last.b)
+        return products(a, b, tiles, rest)
+
+    tiles = tile + [[zero] * len(block.widths) for _ in range((copies - 1) * rows)]
+    tiles = _nest(writer, block.dtype, outer, a, b, tiles, inside)
+    add = "fadd" if zero.kind in ("float", "double") else "add"
+    while len(tiles) > rows:
+        half = -(-len(tiles) // rows // 2) * rows
+        for index in range(half, len(tiles)):
+            pairs = zip(tiles[index - half], tiles[index], strict=True)
+            tiles[index - half] = [writer.binary(add, left, right) for left, right in pairs]
+        tiles = tiles[:half]
+    return tiles
 
 
 def _nest(
@@ -122,6 +168,9 @@ def _products(writer: Writer, block: Block, a: Register, b: Register, tile: Tile
         result.append([multiply_add(writer, spread, column, old) for column, old in zip(columns, sums, strict=True)])
     return result
 
+
+FEWEST = 8
+"""Accumulators that hide the latency of a multiply-add: 4 cycles, two a cycle."""
 
 UNROLL_DEPTH, UNROLL_PRODUCTS = 32, 256
 """A reduction of at most so many steps, and multiply-adds in all, is written without its loops."""

@@ -48,7 +48,8 @@ def grid_of(problem: Problem) -> Grid:
     rows, columns, size = problem.rows.size, problem.columns.size, problem.dtype.itemsize
     width = 128 if rows > 3 else 512
     groups = max(1, -(-columns * size // width))
-    most = max(1, problem.work // 500_000)
+    moved = (rows + columns) * problem.batch * problem.depth * size
+    most = max(1, problem.work // 500_000, moved >> 18)
     if problem.batch * groups * min(most, PIECES) == 0:
         return Grid(1, 1)
     a_bytes, b_bytes = rows * problem.depth * size, columns * problem.depth * size
