@@ -28,7 +28,6 @@ _BERNOULLI = (
 )  # fmt: skip
 _SHIFT = 12
 _HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)
-_SLOPE = 2.0 / math.sqrt(math.pi)
 
 
 def _composite(row: Operator, decompose: Callable[[Build, Value], Value], wide: bool) -> Operator:
@@ -52,46 +51,70 @@ def _float64(function: Callable[[Array], Array]) -> Callable[[Array], Array]:
     return lambda x: np.asarray(function(x.astype(np.float64)), dtype=x.dtype)
 
 
-# --- erf_inv: a start by S. Winitzki ("A handy approximation for the error function and its inverse", 2008), then
-# Halley's iteration on erfc(y) = 1 - abs(x), which keeps its digits where abs(x) is near 1, or on erf(y) = abs(x).
+# --- erf_inv: polynomials of Giles ("Approximating the erfinv function", GPU Computing Gems, 2011) in
+# w = -log(1 - x * x), one set for single and one for double precision, each a rule (limit of w, whether of sqrt(w),
+# what is taken off, coefficients from the highest)
 
-_WINITZKI = 0.147
-_HALLEY_STEPS = 3
-_erf, _erfc = _each(math.erf), _each(math.erfc)
+_SINGLE: tuple[tuple[float, bool, float, tuple[float, ...]], ...] = (
+    (5.0, False, 2.5, (
+        2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087, -0.00125372503,
+        -0.00417768164, 0.246640727, 1.50140941,
+    )),
+    (math.inf, True, 3.0, (
+        -0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773, -0.0076224613,
+        0.00943887047, 1.00167406, 2.83297682,
+    )),
+)  # fmt: skip
+_DOUBLE: tuple[tuple[float, bool, float, tuple[float, ...]], ...] = (
+    (6.25, False, 3.125, (
+        -3.6444120640178196996e-21, -1.685059138182016589e-19, 1.2858480715256400167e-18, 1.115787767802518096e-17,
+        -1.333171662854620906e-16, 2.0972767875968561637e-17, 6.6376381343583238325e-15, -4.0545662729752068639e-14,
+        -8.1519341976054721522e-14, 2.6335093153082322977e-12, -1.2975133253453532498e-11,
+        -5.4154120542946279317e-11, 1.051212273321532285e-09, -4.1126339803469836976e-09, -2.9070369957882005086e-08,
+        4.2347877827932403518e-07, -1.3654692000834678645e-06, -1.3882523362786468719e-05, 0.0001867342080340571352,
+        -0.00074070253416626697512, -0.0060336708714301490533, 0.24015818242558961693, 1.6536545626831027356,
+    )),
+    (16.0, True, 3.25, (
+        2.2137376921775787049e-09, 9.0756561938885390979e-08, -2.7517406297064545428e-07, 1.8239629214389227755e-08,
+        1.5027403968909827627e-06, -4.013867526981545969e-06, 2.9234449089955446044e-06, 1.2475304481671778723e-05,
+        -4.7318229009055733981e-05, 6.8284851459573175448e-05, 2.4031110387097893999e-05, -0.0003550375203628474796,
+        0.00095328937973738049703, -0.0016882755560235047313, 0.0024914420961078508066, -0.0037512085075692412107,
+        0.005370914553590063617, 1.0052589676941592334, 3.0838856104922207635,
+    )),
+    (math.inf, True, 5.0, (
+        -2.7109920616438573243e-11, -2.5556418169965252055e-10, 1.5076572693500548083e-09, -3.7894654401267369937e-09,
+        7.6157012080783393804e-09, -1.4960026627149240478e-08, 2.9147953450901080826e-08, -6.7711997758452339498e-08,
+        2.2900482228026654717e-07, -9.9298272942317002539e-07, 4.5260625972231537039e-06, -1.9681778105531670567e-05,
+        7.5995277030017761139e-05, -0.00021503011930044477347, -0.00013871931833623122026, 1.0103004648645343977,
+        4.8499064014085844221,
+    )),
+)  # fmt: skip
 
 
 def _erf_inv_reference(x: Array) -> Array:
-    size = np.abs(x)
-    inner = np.log((1.0 - size) * (1.0 + size))
-    outer = 2.0 / (math.pi * _WINITZKI) + 0.5 * inner
-    y = np.asarray(np.sqrt(np.sqrt(outer * outer - inner / _WINITZKI) - outer))
-    start = y
-    for _ in range(_HALLEY_STEPS):
-        above = np.where(size < 0.5, _erf(y) - size, (1.0 - size) - _erfc(y))
-        step = above / (_SLOPE * np.exp(-y * y))
-        y = y - step / (1.0 + y * step)
-    y = np.where(size < 1e-8, size / _SLOPE, np.where(size < 1.0, y, start))
-    return np.asarray(np.copysign(np.where(size == 1.0, np.inf, y), x))
+    kind = x.dtype.type
+    w = -np.log((kind(1.0) - x) * (kind(1.0) + x))
+    factor = np.full_like(w, np.inf)
+    for limit, of_root, offset, coefficients in reversed(_DOUBLE if x.dtype == np.float64 else _SINGLE):
+        t = (np.sqrt(w) if of_root else w) - kind(offset)
+        value = np.full_like(w, coefficients[0])
+        for coefficient in coefficients[1:]:
+            value = value * t + kind(coefficient)
+        factor = np.where(w < limit, value, factor)
+    return np.asarray(np.where(np.isnan(w), w, factor * x))
 
 
 def _erf_inv_decomposition(build: Build, x: Value) -> Value:
     """As the reference does it."""
-    size = build.abs(x)
-    rest = build.sub(1.0, size)
-    inner = build.log(build.mul(rest, build.add(size, 1.0)))
-    outer = build.add(build.mul(inner, 0.5), 2.0 / (math.pi * _WINITZKI))
-    root = build.sqrt(build.sub(build.square(outer), build.mul(inner, 1.0 / _WINITZKI)))
-    y = start = build.sqrt(build.sub(root, outer))
-    central = build.less(size, 0.5)
-    for _ in range(_HALLEY_STEPS):
-        above = build.select(central, build.sub(build.erf(y), size), build.sub(rest, build.erfc(y)))
-        step = build.div(above, build.mul(build.exp(build.neg(build.square(y))), _SLOPE))
-        y = build.sub(y, build.div(step, build.add(build.mul(y, step), 1.0)))
-    tiny = build.select(build.less(size, 1e-5), build.mul(size, 1.0 / _SLOPE), y)
-    y = build.select(build.less(size, 1.0), tiny, start)
-    y = build.select(build.equal(size, 1.0), full(build, math.inf, y), y)
-    # The sign of x by comparison: x times its sign would make 0 * inf of nothing.
-    result: Value = build.select(build.less(x, 0.0), build.neg(y), y)
+    w = build.neg(build.log(build.mul(build.sub(1.0, x), build.add(x, 1.0))))
+    factor = full(build, math.inf, w)
+    for limit, of_root, offset, coefficients in reversed(_DOUBLE if x.dtype is dtypes.float64 else _SINGLE):
+        t = build.sub(build.sqrt(w) if of_root else w, offset)
+        value = full(build, coefficients[0], w)
+        for coefficient in coefficients[1:]:
+            value = build.add(build.mul(value, t), coefficient)
+        factor = build.select(build.less(w, limit), value, factor)
+    result: Value = build.select(build.is_nan(w), w, build.mul(factor, x))
     return result
 
 
@@ -99,7 +122,7 @@ erf_inv = _composite(
     unary(
         "erf_inv",
         "The number whose erf is x; +-inf at +-1, NaN beyond.",
-        _float64(_erf_inv_reference),
+        _erf_inv_reference,
         lambda build, g, x, y: build.mul(g, build.mul(build.exp(build.square(y)), 0.5 * math.sqrt(math.pi))),
         domain=(-0.9, 0.9),
     ),
