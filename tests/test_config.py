@@ -40,6 +40,7 @@ def test_backend(monkeypatch):
     config.set_backend(None)
     monkeypatch.delenv("EPOCHAL_BACKEND", raising=False)
     assert config.backend() == "native"
+    config.set_backend(None)
     monkeypatch.setenv("EPOCHAL_BACKEND", "reference")
     assert config.backend() == "reference"
     epochal.set_backend("native")

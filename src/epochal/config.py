@@ -72,7 +72,10 @@ def set_backend(name: str | None) -> None:
 
 def backend() -> str:
     """Name of the engine."""
-    return str(_settings["backend"] or os.environ.get("EPOCHAL_BACKEND") or "native")
+    chosen = _settings["backend"]
+    if chosen is None:
+        chosen = _settings["backend"] = os.environ.get("EPOCHAL_BACKEND") or "native"
+    return str(chosen)
 
 
 def set_floatx(name: str | None) -> None:

@@ -32,7 +32,7 @@ from epochal.topi.inventory import BUILD, INVENTORY
 
 # Below this many elements in operands and result, the reference beats looking up and entering compiled code.
 HEAVY_ELEMENTS = 4096
-_CACHE_SIZE = 128
+_CACHE_SIZE = 32
 
 
 def apply(operator: Operator | str, *operands: Any, **parameters: Any) -> Any:

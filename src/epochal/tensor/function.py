@@ -31,6 +31,7 @@ class Function:
         self.python_function = python_function
         self._signature = None if input_signature is None else tuple(input_signature)
         self._cache: dict[Any, tuple[Traced, list[Any]]] = {}
+        self._quick: dict[Any, Traced] = {}
         self._bound: weakref.WeakKeyDictionary[Any, Function] = weakref.WeakKeyDictionary()
         self._made_variables = False
         self._lock = RLock()
@@ -55,6 +56,23 @@ class Function:
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         if contexts.current() is not None:
             return self.python_function(*arguments, **keywords)
+        quick: list[Any] | None = [config.backend(), config.floatx()]
+        arrays = []
+        for argument in arguments:
+            if argument.__class__ is not Tensor or argument.data is None:
+                quick = None
+                break
+            arrays.append(argument.data)
+            quick += (argument.data.dtype, argument.data.shape)  # type: ignore[operator]
+        if quick is None or keywords or TAPES.get():
+            return self._call(arguments, keywords, None)
+        traced = self._quick.get(tuple(quick))
+        if traced is None:
+            return self._call(arguments, keywords, tuple(quick))
+        return traced.run([np.asarray(array, order="C") for array in arrays])
+
+    def _call(self, arguments: tuple[Any, ...], keywords: dict[str, Any], quick: Any) -> Any:
+        """A call of any kind; `quick` is the short key under which one of plain tensors is found the next time."""
         leaves, structure = tree.flatten_with_structure((arguments, keywords))
         tensors: list[Tensor] = []
         key: list[Any] = []
@@ -68,6 +86,8 @@ class Function:
                 tensors.append(tensor)
                 key.append((tensor.data.dtype, tensor.data.shape))
         traced = self._traced((structure, tuple(key), config.backend(), config.floatx()), leaves, structure)
+        if quick is not None:
+            self._quick[quick] = traced
         tapes = TAPES.get()
         arrays = [np.asarray(tensor.data, order="C") for tensor in tensors]
         if not tapes:
