@@ -49,6 +49,7 @@ class Block:
         outer: Loops, outermost first.
         terms: What is done in them, one after the other.
         inner: Loops in each term.
+        spread: Whether a row reads one element, for all columns; else one a column, side by side.
     """
 
     dtype: DType
@@ -58,6 +59,7 @@ class Block:
     outer: tuple[Step, ...]
     terms: tuple[Term, ...] = (Term(),)
     inner: tuple[Step, ...] = ()
+    spread: bool = True
 
 
 def accumulate(writer: Writer, block: Block, a: Register, b: Register, start: Tile | None = None) -> Tile:
@@ -163,10 +165,20 @@ def _products(writer: Writer, block: Block, a: Register, b: Register, tile: Tile
     ]
     result = []
     for offset, sums in zip(rows, tile, strict=True):
-        element = writer.load(writer.offset(a, block.dtype, offset), block.dtype)
-        spread = writer.splat(element, block.lanes)
-        result.append([multiply_add(writer, spread, column, old) for column, old in zip(columns, sums, strict=True)])
+        factors = _factors(writer, block, writer.offset(a, block.dtype, offset))
+        trios = zip(factors, columns, sums, strict=True)
+        result.append([multiply_add(writer, factor, column, old) for factor, column, old in trios])
     return result
+
+
+def _factors(writer: Writer, block: Block, pointer: Register) -> list[Register]:
+    """What a row multiplies each vector of columns by."""
+    if block.spread:
+        return [writer.splat(writer.load(pointer, block.dtype), block.lanes)] * len(block.widths)
+    return [
+        load_columns(writer, writer.offset(pointer, block.dtype, index * block.lanes), block.dtype, block.lanes, width)
+        for index, width in enumerate(block.widths)
+    ]
 
 
 FEWEST = 8

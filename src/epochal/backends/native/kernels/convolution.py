@@ -38,6 +38,7 @@ class Sweep:
         weights: Strides of the kernel's row, tap, summed channel and channel group.
         heights, widths: Phases of the two spatial axes.
         work: Floating point operations.
+        depthwise: Whether result channel i is made of input channel i alone; then one group, and no depth.
     """
 
     dtype: DType
@@ -51,6 +52,7 @@ class Sweep:
     heights: tuple[Phase, ...]
     widths: tuple[Phase, ...]
     work: int
+    depthwise: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ class Convolution:
         self.chunk: int = max(1, min(chunk, sweep.images))
         pixels = self.chunk * sum(h.count * w.count for h in sweep.heights for w in sweep.widths) // self.bands
         rows = sweep.window[0] * sweep.window[1] * sweep.depth
-        self.pack = sweep.groups == 1 and pixels >= 48 and collides(rows, sweep.columns * size)
+        self.pack = sweep.groups == 1 and not sweep.depthwise and pixels >= 48 and collides(rows, sweep.columns * size)
 
     @property
     def scratch(self) -> int:
@@ -143,7 +145,7 @@ class Convolution:
 
                 def one(number: Register, panel: Panels = panel, places: Sequence[Register] = tuple(places)) -> None:
                     width = writer.constant(lanes * len(panels[0].widths), "i64")
-                    columns = (0, 1, *(place[3] for place in self.places))
+                    columns = (int(sweep.depthwise), 1, *(place[3] for place in self.places))
                     here = advance(writer, places, writer.binary("mul", number, width), columns)
                     if self.pack:
                         here = self._packed(writer, lanes, panel, here)
@@ -357,7 +359,9 @@ class Convolution:
         inner: tuple[Step, ...],
     ) -> None:
         dtype = self.sweep.dtype
-        block = unrolled(Block(dtype, tuple(rows[0]), lanes, panel.widths, outer, terms, inner))
+        block = unrolled(
+            Block(dtype, tuple(rows[0]), lanes, panel.widths, outer, terms, inner, not self.sweep.depthwise)
+        )
         a = writer.offset(writer.argument(0), dtype, places[0])
         b = writer.offset(Register("%scratch", "ptr") if self.pack else writer.argument(1), dtype, places[1])
         tile = accumulate(writer, block, a, b)

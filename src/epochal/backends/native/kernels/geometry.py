@@ -59,6 +59,11 @@ class Geometry:
         return not all(phase.inside for axis in (0, 1) for phase in self.forward(axis))
 
     @property
+    def depthwise(self) -> bool:
+        """Whether each channel has one filter of its own."""
+        return self.groups > 1 and self.groups == self.x[2] == self.y[2]
+
+    @property
     def pointwise(self) -> bool:
         """Whether each output pixel sees one input pixel, that of its own place."""
         return self.taps == 1 and self.strides == (1, 1) and not self.padded and self.x[:2] == self.y[:2]

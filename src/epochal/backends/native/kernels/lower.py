@@ -53,6 +53,8 @@ def _convolution(node: Node, geometry: Geometry, epilogue: Epilogue | None) -> t
     finish = Finish(node.outputs[0], epilogue)
     x, y, window = geometry.x, geometry.y, geometry.window
     single = geometry.y[:2] == (1, 1) and not geometry.padded
+    if geometry.depthwise:
+        return (_depthwise(node, geometry, finish),)
     if geometry.groups == 1 and (geometry.pointwise or single):
         return (_as_product(node, geometry, finish),)
     sweep = Sweep(
@@ -62,6 +64,19 @@ def _convolution(node: Node, geometry: Geometry, epilogue: Epilogue | None) -> t
         tuple(geometry.forward(0)), tuple(geometry.forward(1)), geometry.work,
     )  # fmt: skip
     return (sweep_launch(sweep, finish, *node.inputs),)
+
+
+def _depthwise(node: Node, geometry: Geometry, finish: Finish) -> Launch:
+    """A convolution with a filter for each channel, or its data gradient: both read the kernel as it is."""
+    forward = node.operator.name == "conv"
+    x, window = geometry.x if forward else geometry.y, geometry.window
+    heights, widths = (geometry.forward(i) if forward else geometry.backward(i) for i in (0, 1))
+    sweep = Sweep(
+        geometry.dtype, geometry.images, 1, window, 1, x[2],
+        (x[0] * x[1] * x[2], x[1] * x[2], x[2], 0), (window[1] * x[2], x[2], 0, 0),
+        tuple(heights), tuple(widths), geometry.work, depthwise=True,
+    )  # fmt: skip
+    return sweep_launch(sweep, finish, *node.inputs)
 
 
 def _as_product(node: Node, geometry: Geometry, finish: Finish) -> Launch:
@@ -84,6 +99,8 @@ def _as_product(node: Node, geometry: Geometry, finish: Finish) -> Launch:
 def _data_gradient(node: Node, geometry: Geometry, epilogue: Epilogue | None) -> tuple[Launch, ...]:
     finish = Finish(node.outputs[0], epilogue)
     y, window = geometry.y, geometry.window
+    if geometry.depthwise:
+        return (_depthwise(node, geometry, finish),)
     swapped = swap_launch(node.inputs[1], geometry.taps, geometry.inputs, y[2])
     sweep = Sweep(
         geometry.dtype, geometry.images, geometry.groups, window, geometry.outputs, geometry.inputs,

@@ -60,6 +60,10 @@ class WeightGradient:
     def __init__(self, geometry: Geometry) -> None:
         self.geometry = geometry
         size = geometry.dtype.itemsize
+        # A filter for each channel: no sum over channels, and one group.
+        self.depthwise = geometry.depthwise
+        self.groups = 1 if self.depthwise else geometry.groups
+        self.outputs = geometry.y[2] // self.groups
         self.rows = geometry.taps * geometry.inputs
         buffer = self.rows * geometry.y[2] * size
         most = max(1, geometry.work // 500_000)
@@ -71,8 +75,8 @@ class WeightGradient:
         self.copied = padded and self.listed
         self.exact = padded and not self.listed
         wanted = min(most, PIECES)
-        self.column_groups: int = max(1, min(-(-wanted // self.samples), geometry.outputs * size // 128))
-        shares = self.samples * self.column_groups * geometry.groups
+        self.column_groups: int = max(1, min(-(-wanted // self.samples), self.outputs * size // 128))
+        shares = self.samples * self.column_groups * self.groups
         runs = 1 if self.listed else self.rows // self.run
         self.run_groups: int = max(1, min(-(-wanted // shares), runs))
         # A pass: some images, or some rows of one.
@@ -86,7 +90,7 @@ class WeightGradient:
 
     @property
     def pieces(self) -> int:
-        return self.samples * self.column_groups * self.run_groups * self.geometry.groups
+        return self.samples * self.column_groups * self.run_groups * self.groups
 
     @property
     def room(self) -> tuple[int, int]:
@@ -111,10 +115,10 @@ class WeightGradient:
     def emit(self, target: Target) -> str:
         writer = Writer(target)
         geometry = self.geometry
-        lanes = lanes_of(target, ARITHMETIC_KIND[geometry.dtype.name], geometry.outputs)
-        panels = panels_of(target, self.rows, geometry.outputs, lanes)
+        lanes = lanes_of(target, ARITHMETIC_KIND[geometry.dtype.name], self.outputs)
+        panels = panels_of(target, self.rows, self.outputs, lanes)
         with writer.loop(Register("%begin", "i64"), Register("%end", "i64")) as piece:
-            sizes = [self.samples, geometry.groups, self.column_groups, self.run_groups]
+            sizes = [self.samples, self.groups, self.column_groups, self.run_groups]
             sample, group, columns, runs = decode(writer, piece.index, sizes)
             if self.copied:
                 self._clear(writer)
@@ -122,7 +126,7 @@ class WeightGradient:
             # Offsets in: input, cotangent, buffers.
             places = [writer.constant(0, "i64")] * 3
             places = advance(writer, places, sample, (0, 0, self.rows * geometry.y[2]))
-            places = advance(writer, places, group, (geometry.inputs, geometry.outputs, geometry.outputs))
+            places = advance(writer, places, group, (geometry.inputs, self.outputs, self.outputs))
             bounds = share(writer, columns, panels[-1].end, self.column_groups)
             with writer.loop(begin, end, self.images) as images:
                 left = writer.binary("sub", end, images.index)
@@ -174,7 +178,9 @@ class WeightGradient:
 
             def one(number: Register, panel: Panels = panel) -> None:
                 first = writer.binary("mul", number, writer.constant(lanes * len(panels[0].widths), "i64"))
-                self._panel(writer, lanes, panel, runs, advance(writer, places, first, (0, 1, 1)), part)
+                self._panel(
+                    writer, lanes, panel, runs, advance(writer, places, first, (int(self.depthwise), 1, 1)), part
+                )
 
             over(writer, bounds, panel.first, panel.end, one)
 
@@ -336,7 +342,7 @@ class WeightGradient:
                 for index, width in enumerate(panel.widths)
             ]
             tile.append([writer.select(start, zero, register) for register in old])
-        block = unrolled(Block(g.dtype, rows, lanes, panel.widths, steps))
+        block = unrolled(Block(g.dtype, rows, lanes, panel.widths, steps, spread=not self.depthwise))
         tile = accumulate(writer, block, x, cotangent, tile)
         for row, sums in enumerate(tile):
             for index, (value, width) in enumerate(zip(sums, panel.widths, strict=True)):
