@@ -1,12 +1,13 @@
-"""Writes two models of real Keras and what they predict: keras_functional.keras, keras_sequential.keras, keras_file.npz.
+"""Writes two models of real Keras and what they predict: keras_functional.keras, keras_sequential.keras and figures.
 
 Run with an environment that has Keras 3: ``KERAS_BACKEND=tensorflow python tests/figures/keras_file.py``.
 """
 
 import pathlib
 
-import keras
 import numpy as np
+
+import keras
 from keras import layers
 
 FOLDER = pathlib.Path(__file__).parent

@@ -1,14 +1,15 @@
 """Writes keras_layers.npz: what each layer of real Keras computes, its gradients and its configuration.
 
-Run with an environment that has Keras 3 and TensorFlow: ``KERAS_BACKEND=tensorflow python tests/figures/keras_layers.py``.
+Run where there are Keras 3 and TensorFlow: ``KERAS_BACKEND=tensorflow python tests/figures/keras_layers.py``.
 """
 
 import json
 import pathlib
 
-import keras
 import numpy as np
 import tensorflow as tf
+
+import keras
 from keras import layers as L
 
 IMAGE, WIDE, SEQUENCE, TABLE, WORDS = (2, 6, 5, 3), (2, 8, 7, 4), (3, 5, 4), (4, 6), (3, 5)

@@ -25,7 +25,7 @@ def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, th
         return F.clip(x, 0.0, max_value)
     x = convert(x)
     below = F.multiply(F.subtract(x, threshold), negative_slope) if negative_slope else F.zeros_like(x)
-    y = F.where(F.greater_equal(x, threshold), x, below)
+    y = F.where(F.greater(x, threshold), x, below)
     return y if max_value is None else F.minimum(y, max_value)
 
 

@@ -218,9 +218,8 @@ def _apply(node: Node, operands: list[Any], sizes: dict[Symbol, Any]) -> list[An
 
 
 def _bind(value: Value, tensor: Any, sizes: dict[Symbol, Any]) -> None:
-    for symbol, size in zip(value.shape, tensor.dimensions, strict=True):
-        if isinstance(symbol, Symbol):
-            sizes[symbol] = size
+    pairs = zip(value.shape, tensor.dimensions, strict=True)
+    sizes.update({symbol: size for symbol, size in pairs if isinstance(symbol, Symbol)})
 
 
 def _specialise(parameter: Any, sizes: dict[Symbol, Any]) -> Any:

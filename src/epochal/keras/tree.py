@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from epochal.tree import flatten, flatten_with_path, is_nested, map_structure
 from epochal.tree import assert_same_structure as _assert_same_structure
+from epochal.tree import flatten, flatten_with_path, is_nested, map_structure
 from epochal.tree import pack_like as _pack_like
 
 

@@ -73,7 +73,8 @@ class Variable(tensor.Variable):
         self.constraint: Callable[[Any], Any] | None = None
 
     def __repr__(self) -> str:
-        return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype.name}, value={np.array2string(self.data)}>"
+        value = np.array2string(self.data)
+        return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype.name}, value={value}>"
 
 
 def _call_initializer(initializer: Callable[..., Any], shape: tuple[int, ...], dtype: str) -> Any:

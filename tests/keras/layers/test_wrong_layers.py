@@ -65,7 +65,7 @@ WRONG = [
     (
         lambda: called(layers.Conv2D(3, 7, name="c"), 2, 5, 5, 3),
         ShapeError,
-        r"Layer 'c' \(Conv2D\).*zero or negative. Expected.*\(7, 7\).*padding='same'.*Received: input_shape=\(2, 5, 5, 3\)",
+        r"Layer 'c' \(Conv2D\).*zero or negative. Expected.*\(7, 7\).*padding='same'.*input_shape=\(2, 5, 5, 3\)",
     ),
     (
         lambda: called(layers.MaxPooling2D(4, name="p"), 1, 3, 3, 1),

@@ -153,7 +153,7 @@ def test_disconnected_graphs_and_wrong_arguments_are_refused():
     a, b = keras.Input((3,), name="a"), keras.Input((3,), name="lost")
     with pytest.raises(ArgumentError, match=r"Disconnected graph.*input 'lost'.*Received inputs: \['a'\]"):
         keras.Model(a, layers.Dense(2)(b))
-    with pytest.raises(ArgumentError, match="symbolic tensors.*Received"):
+    with pytest.raises(ArgumentError, match=r"symbolic tensors.*Received"):
         keras.Model(a, data(2, 2))
     with pytest.raises(ArgumentError, match='name "twice" is used 2 times'):
         keras.Model(a, layers.Dense(2, name="twice")(layers.Dense(2, name="twice")(a)))

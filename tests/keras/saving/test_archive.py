@@ -288,7 +288,7 @@ def test_python_code_in_files_is_refused(tmp_path):
     ],
 )
 def test_files_cannot_name_just_any_class(config):
-    with pytest.raises((ArgumentError, NotSupportedError), match="Could not locate|not supported"):
+    with pytest.raises((ArgumentError, NotSupportedError), match=r"Could not locate|not supported"):
         keras.models.model_from_json(json.dumps(config))
 
 

@@ -82,7 +82,8 @@ class BaseConv(Layer):
         self.input_spec = InputSpec(min_ndim=self.rank + 2, axes={axis: channels})
         if channels % self.groups:
             raise ArgumentError(
-                f"Layer '{self.name}' ({type(self).__name__}): the number of input channels must be evenly divisible by "
+                f"Layer '{self.name}' ({type(self).__name__}): the number of input channels must be evenly divisible "
+                "by "
                 f"the number of groups. Received groups={self.groups}, but the input has {channels} channels "
                 f"(full input shape is {tuple(input_shape)})."
             )
@@ -133,7 +134,8 @@ class BaseConv(Layer):
         check_output(
             sizes,
             f"Layer '{self.name}' ({type(self).__name__}): computed output size would be zero or negative. Expected "
-            f"inputs of at least {tuple((k - 1) * d + 1 for k, d in zip(self.kernel_size, self.dilation_rate, strict=True))} "
+            "inputs of at least "
+            f"{tuple((k - 1) * d + 1 for k, d in zip(self.kernel_size, self.dilation_rate, strict=True))} "
             f"in the spatial axes, or padding='same'. Received: input_shape={tuple(input_shape)}, "
             f"kernel_size={self.kernel_size}, dilation_rate={self.dilation_rate}, strides={self.strides}, "
             f"padding={self.padding}.",

@@ -543,7 +543,8 @@ def _known_sizes(shape: Any, name: str | None, layer: str) -> Iterable[int]:
     for size in (shape,) if isinstance(shape, int) else shape:
         if size is None:
             raise ShapeError(
-                f"Layer '{layer}': the shape of weight '{name}' is not fully known: {tuple(shape)}. Only the batch axis, "
+                f"Layer '{layer}': the shape of weight '{name}' is not fully known: {tuple(shape)}. Only the batch "
+                "axis, "
                 "and axes the weights do not depend on, may be None."
             )
         yield int(size)

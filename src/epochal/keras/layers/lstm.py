@@ -127,8 +127,8 @@ class LSTM(CellRNN):
     _cell_names = (
         "units", "activation", "recurrent_activation", "use_bias", "kernel_initializer", "recurrent_initializer",
         "bias_initializer", "unit_forget_bias", "kernel_regularizer", "recurrent_regularizer", "bias_regularizer",
-        "kernel_constraint", "recurrent_constraint", "bias_constraint", "dropout", "recurrent_dropout", "seed", "kernel",
-        "recurrent_kernel", "bias",
+        "kernel_constraint", "recurrent_constraint", "bias_constraint", "dropout", "recurrent_dropout", "seed",
+        "kernel", "recurrent_kernel", "bias",
     )  # fmt: skip
 
     def __init__(

@@ -23,7 +23,8 @@ def _broadcast(left: tuple[Any, ...], right: tuple[Any, ...], layer: Layer) -> t
             sizes[axis] = other if one is None else one
         else:
             raise ShapeError(
-                f"Layer '{layer.name}' ({type(layer).__name__}): inputs have incompatible shapes. Expected sizes that are "
+                f"Layer '{layer.name}' ({type(layer).__name__}): inputs have incompatible shapes. Expected sizes "
+                "that are "
                 f"equal or 1. Received shapes {left} and {right}"
             )
     return tuple(sizes)
@@ -224,7 +225,8 @@ class Dot(Merge):
         a, b = self._summed(len(left), len(right))
         if None not in (left[a], right[b]) and left[a] != right[b]:
             raise ShapeError(
-                f"Layer '{self.name}' (Dot): incompatible input shapes: axis values {left[a]} (at axis {a}) != {right[b]} "
+                f"Layer '{self.name}' (Dot): incompatible input shapes: axis values {left[a]} (at axis {a}) != "
+                f"{right[b]} "
                 f"(at axis {b}). Full input shapes: {tuple(left)}, {tuple(right)}"
             )
         left.pop(a)

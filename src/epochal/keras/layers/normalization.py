@@ -15,7 +15,8 @@ from epochal.tensor import functions as F
 def _axis(axis: int, rank: int, layer: Layer) -> int:
     if not -rank <= axis < rank:
         raise ArgumentError(
-            f"Layer '{layer.name}' ({type(layer).__name__}): invalid `axis`. Expected one in [{-rank}, {rank}) for inputs "
+            f"Layer '{layer.name}' ({type(layer).__name__}): invalid `axis`. Expected one in [{-rank}, {rank}) for "
+            "inputs "
             f"of {rank} axes. Received: axis={axis}"
         )
     return axis % rank

@@ -93,7 +93,8 @@ class GaussianNoise(_Noise):
     def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any) -> None:
         if not 0 <= stddev <= 1:
             raise ArgumentError(
-                f"Invalid value received for argument `stddev`. Expected a float value between 0 and 1. Received: {stddev}"
+                "Invalid value received for argument `stddev`. Expected a float value between 0 and 1. Received: "
+                f"{stddev}"
             )
         super().__init__(stddev, seed, **kwargs)
         self.stddev = stddev

@@ -108,7 +108,8 @@ class Permute(_Movement):
         self.dims = tuple(dims)
         if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
             raise ArgumentError(
-                "Invalid permutation argument `dims` for Permute Layer. The set of indices in `dims` must be consecutive "
+                "Invalid permutation argument `dims` for Permute Layer. The set of indices in `dims` must be "
+                "consecutive "
                 f"and start from 1. Received dims={dims}"
             )
         self.input_spec = InputSpec(ndim=len(self.dims) + 1)
@@ -289,7 +290,8 @@ class UpSampling2D(_Spatial):
         super().__init__(data_format, **kwargs)
         if interpolation != "nearest":
             raise ArgumentError(
-                f"`interpolation` of UpSampling2D must be 'nearest'; others are not supported. Received: {interpolation!r}"
+                "`interpolation` of UpSampling2D must be 'nearest'; others are not supported. Received: "
+                f"{interpolation!r}"
             )
         self.size = integers(size, self._axes, "size")
         self.interpolation = interpolation

@@ -220,7 +220,8 @@ class RNN(Layer):
         if self.stateful:
             if sequences_shape[0] is None:
                 raise ShapeError(
-                    f"Layer '{self.name}' ({type(self).__name__}): a stateful recurrent layer needs a fixed batch size. "
+                    f"Layer '{self.name}' ({type(self).__name__}): a stateful recurrent layer needs a fixed batch "
+                    "size. "
                     "Give `Input` a `batch_size` or a `batch_shape`. Received: sequences_shape="
                     f"{tuple(sequences_shape)}"
                 )

@@ -148,7 +148,8 @@ class Lambda(Layer):
         function = config["function"]
         if isinstance(function, dict) and function.get("class_name") == "__lambda__" and in_safe_mode():
             raise ArgumentError(
-                f"Requested the deserialization of the `Lambda` layer '{config.get('name')}', whose `function` is a Python "
+                f"Requested the deserialization of the `Lambda` layer '{config.get('name')}', whose `function` is a "
+                "Python "
                 "lambda. Running code that a file carries is refused by default. If you trust the source of the file, "
                 "pass `safe_mode=False` to the loading function, or call "
                 "`keras.config.enable_unsafe_deserialization()`."

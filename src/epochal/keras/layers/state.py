@@ -179,14 +179,16 @@ class LayerState:
         if len(own) != len(weights):
             hint = "" if self.built else " It is not built yet: call it on data, or build it, first."
             raise ArgumentError(
-                f"You called `set_weights(weights)` on layer '{self.name}' with a weight list of length {len(weights)}, "
+                f"You called `set_weights(weights)` on layer '{self.name}' with a weight list of length "
+                f"{len(weights)}, "
                 f"but the layer was expecting {len(own)} weights.{hint}"
             )
         for variable, value in zip(own, weights, strict=True):
             if tuple(variable.shape) != np.shape(value):
                 raise ShapeError(
                     f"Layer '{self.name}' weight '{getattr(variable, 'path', variable.name)}' has shape "
-                    f"{tuple(variable.shape)}, which is not compatible with the provided weight shape {np.shape(value)}."
+                    f"{tuple(variable.shape)}, which is not compatible with the provided weight shape "
+                    f"{np.shape(value)}."
                 )
         for variable, value in zip(own, weights, strict=True):
             variable.assign(value)
@@ -223,7 +225,8 @@ class LayerState:
                 else ""
             )
             raise ShapeError(
-                f"Layer '{self.name}' expected {len(own)} variables, but received {len(store)} variables during loading. "
+                f"Layer '{self.name}' expected {len(own)} variables, but received {len(store)} variables during "
+                "loading. "
                 f"Expected: {[variable.name for variable in own]}.{hint}"
             )
         values = [np.asarray(store[str(index)]) for index in range(len(own))]
@@ -250,7 +253,8 @@ class LayerState:
             value = convert(item)
             if value.shape != ():
                 raise ShapeError(
-                    f"Layer '{self.name}': `add_loss()` expects a scalar. Received shape: {value.shape}. Reduce it first."
+                    f"Layer '{self.name}': `add_loss()` expects a scalar. Received shape: {value.shape}. Reduce it "
+                    "first."
                 )
             self._losses.append(value)
 
@@ -258,10 +262,8 @@ class LayerState:
     def losses(self) -> list[Tensor]:
         """What `add_loss` was given during the last call, then the penalties of regularized weights, taken now."""
         losses = [loss for layer in self._flatten_layers() for loss in layer._losses]
-        for variable in self.trainable_weights:
-            if getattr(variable, "regularizer", None) is not None:
-                losses.append(variable.regularizer(variable))
-        return losses
+        penalised = [v for v in self.trainable_weights if getattr(v, "regularizer", None) is not None]
+        return [*losses, *(variable.regularizer(variable) for variable in penalised)]
 
     def _clear_losses(self) -> None:
         for layer in self._flatten_layers():

@@ -169,7 +169,8 @@ class _Builder:
             if len(waiting) == len(self.pending):
                 names = sorted({name for name, _, _ in waiting})
                 raise FileFormatError(
-                    f"The functional model's configuration is damaged: the inputs of {names} are computed by no layer in it."
+                    f"The functional model's configuration is damaged: the inputs of {names} are computed by no "
+                    "layer in it."
                 )
             self.pending = waiting
 

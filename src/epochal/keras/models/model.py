@@ -119,7 +119,8 @@ class Model(Trainer, Layer):
         except TypeError as error:
             self.built = False
             raise ArgumentError(
-                f"Model '{self.name}' ({type(self).__name__}) could not be built for the input shape {input_shape}: {error}. "
+                f"Model '{self.name}' ({type(self).__name__}) could not be built for the input shape {input_shape}: "
+                f"{error}. "
                 "Call it on data instead."
             ) from error
 
@@ -256,7 +257,8 @@ class Functional(Model):
         for layer_name in names:
             if names.count(layer_name) > 1:
                 raise ArgumentError(
-                    f'The name "{layer_name}" is used {names.count(layer_name)} times in the model. All layers of a model '
+                    f'The name "{layer_name}" is used {names.count(layer_name)} times in the model. All layers of a '
+                    "model "
                     "should have unique names."
                 )
         self._layers[:] = self._network.layers
@@ -381,7 +383,8 @@ class Functional(Model):
         flat = tree.flatten(inputs)
         if len(flat) != len(layers):
             raise ArgumentError(
-                f"Layer '{self.name}' ({type(self).__name__}) expects {len(layers)} input(s), named {names}, but it received "
+                f"Layer '{self.name}' ({type(self).__name__}) expects {len(layers)} input(s), named {names}, but it "
+                "received "
                 f"{len(flat)} input tensors. Pass a list of {len(layers)}, or a dictionary with these keys."
             )
         return flat

@@ -90,7 +90,8 @@ class Network:
         if isinstance(operation, InputLayer) and not begins:
             raise ArgumentError(
                 f"Disconnected graph: the outputs depend on the input '{operation.name}' of shape "
-                f"{operation.batch_shape}, which is not connected to `inputs`. Pass it among the inputs. Received inputs: "
+                f"{operation.batch_shape}, which is not connected to `inputs`. Pass it among the inputs. Received "
+                "inputs: "
                 f"{[layer.name for layer in self.input_layers]}"
             )
         if node.operator.name == "input":

@@ -135,7 +135,8 @@ class Sequential(Model):
                 input_shape = self._stack[0].batch_shape
             else:
                 raise ArgumentError(
-                    f"Sequential model '{self.name}' needs the shape of its input to be built: one shape with the batch "
+                    f"Sequential model '{self.name}' needs the shape of its input to be built: one shape with the "
+                    "batch "
                     f"axis, such as (None, 4). Received: {input_shape}"
                 )
         if not self._stack:

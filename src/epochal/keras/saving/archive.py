@@ -81,7 +81,7 @@ def load_model(
     path = Path(filepath)
     if not path.is_file():
         raise ArgumentError(
-            f"File not found: filepath={str(path)}. Please ensure the file is an accessible `.keras` zip file."
+            f"File not found: filepath={path!s}. Please ensure the file is an accessible `.keras` zip file."
         )
     source = f"The file {str(path)!r}"
     if path.suffix in (".h5", ".hdf5"):
@@ -123,7 +123,8 @@ def _open(path: Path, source: str) -> zipfile.ZipFile:
         return zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError, EOFError, ValueError) as error:
         raise FileFormatError(
-            f"{source} is not a readable `.keras` file: {error}. Expected a zip archive with {_METADATA}, {_CONFIG} and "
+            f"{source} is not a readable `.keras` file: {error}. Expected a zip archive with {_METADATA}, {_CONFIG} "
+            "and "
             f"{_WEIGHTS}; it is truncated or of another format."
         ) from None
 

@@ -14,9 +14,9 @@ from epochal.tensor import functions as F
 # Operators that Keras has a class for, which takes the operands alone.
 _PLAIN = {
     "add": "Add", "sub": "Subtract", "mul": "Multiply", "div": "TrueDivide", "floor_div": "FloorDivide", "rem": "Mod",
-    "pow": "Power", "maximum": "Maximum", "minimum": "Minimum", "atan2": "Arctan2", "neg": "Negative", "abs": "Absolute",
-    "sign": "Sign", "square": "Square", "floor": "Floor", "ceil": "Ceil", "exp": "Exp", "expm1": "Expm1", "log": "Log",
-    "log1p": "Log1p", "sqrt": "Sqrt", "reciprocal": "Reciprocal", "sin": "Sin", "cos": "Cos", "tan": "Tan",
+    "pow": "Power", "maximum": "Maximum", "minimum": "Minimum", "atan2": "Arctan2", "neg": "Negative",
+    "abs": "Absolute", "sign": "Sign", "square": "Square", "floor": "Floor", "ceil": "Ceil", "exp": "Exp", "expm1": "Expm1",
+    "log": "Log", "log1p": "Log1p", "sqrt": "Sqrt", "reciprocal": "Reciprocal", "sin": "Sin", "cos": "Cos", "tan": "Tan",
     "asin": "Arcsin", "acos": "Arccos", "atan": "Arctan", "sinh": "Sinh", "cosh": "Cosh", "tanh": "Tanh",
     "asinh": "Arcsinh", "acosh": "Arccosh", "atanh": "Arctanh", "is_finite": "Isfinite", "is_nan": "Isnan",
     "logical_not": "LogicalNot", "logical_and": "LogicalAnd", "logical_or": "LogicalOr", "logical_xor": "LogicalXor",
@@ -85,7 +85,8 @@ def write(node: Node) -> Written:
     if name in _WRITERS:
         return _WRITERS[name](node)
     raise NotSupportedError(
-        f"A functional model with the operation '{name}' between its layers cannot be saved yet. Put the operation into "
+        f"A functional model with the operation '{name}' between its layers cannot be saved yet. Put the operation "
+        "into "
         "the call method of a layer class and register that class."
     )
 

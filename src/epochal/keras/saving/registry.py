@@ -42,7 +42,7 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
 
 
 class CustomObjectScope:
-    """Within ``with CustomObjectScope({"MyLayer": MyLayer}):``, these names are known to loading and to string lookups."""
+    """Within ``with CustomObjectScope({"MyLayer": MyLayer}):`` loading and look-ups by name know these names."""
 
     def __init__(self, custom_objects: Mapping[str, Any]) -> None:
         self.custom_objects = dict(custom_objects or {})

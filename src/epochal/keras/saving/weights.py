@@ -295,7 +295,7 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwarg
         raise ArgumentError(f"Invalid keyword arguments: {sorted(kwargs)}")
     path = Path(filepath)
     if not path.is_file():
-        raise ArgumentError(f"File not found: filepath={str(path)}. Expected a file of weights.")
+        raise ArgumentError(f"File not found: filepath={path!s}. Expected a file of weights.")
     if path.suffix == ".keras":
         archive = importlib.import_module("epochal.keras.saving.archive")
         archive.load_weights_of_archive(model, path, skip_mismatch)
@@ -306,7 +306,8 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwarg
         )
     if not model.built:
         raise ArgumentError(
-            f"You are loading weights into model '{model.name}', which is not built and so has none. Call it on data, or "
+            f"You are loading weights into model '{model.name}', which is not built and so has none. Call it on "
+            "data, or "
             "`build` it, first."
         )
     read_weights(model, str(path), f"The file {str(path)!r}", skip_mismatch)
