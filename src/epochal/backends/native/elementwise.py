@@ -4,6 +4,8 @@ Operands come in arithmetic form (`emit.ARITHMETIC_KIND`): float16 and bfloat16 
 same number of lanes, or are scalars, which are repeated; the result has the lanes of the widest.
 """
 
+# ruff: noqa: ARG001, ARG005 - the emitters in the table share one signature
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence

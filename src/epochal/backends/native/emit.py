@@ -434,11 +434,8 @@ class Writer:
         else:
             name = f"@llvm.masked.load.{self.suffix(kind, lanes)}.p0"
             self.declare(f"declare {vector.type} {name}(ptr, i32, <{lanes} x i1>, {vector.type})")
-            raw = self.effect(
-                f"call {vector.type} {name}(ptr {pointer.name}, i32 {align}, {mask.typed}, {vector.type} zeroinitializer)",
-                kind,
-                lanes,
-            )
+            arguments = f"ptr {pointer.name}, i32 {align}, {mask.typed}, {vector.type} zeroinitializer"
+            raw = self.effect(f"call {vector.type} {name}({arguments})", kind, lanes)
         return self.from_memory(raw, dtype)
 
     def store(self, pointer: Register, value: Register, dtype: DType, mask: Register | None = None) -> None:

@@ -166,7 +166,7 @@ class Fusion:
         value = node.outputs[0]
         readers = list(self.readers.get(value, {}))
         if len(readers) > 1:
-            readers = self._merge_readers(node, readers)
+            readers = self._merge_readers(readers)
         steps = {group: self._inlines(group, node) for group in readers}
         accepted = {group: step for group, step in steps.items() if step is not None}
         refused = [group for group in readers if group not in accepted]
@@ -257,17 +257,16 @@ class Fusion:
             if not all(is_identity(analysis, demand) for demand in demands):
                 return None
             shape, domain = sizes(value), analysis.domain
-            demands[Demand(value, domain.kept_identity(shape) if domain.on_kept(shape) else domain.identity(shape))] = (
-                None
-            )
+            place = domain.kept_identity(shape) if domain.on_kept(shape) else domain.identity(shape)
+            demands[Demand(value, place)] = None
         parts: dict[Demand, None] = {}
         wasted, count = 0.0, 0
         for demand in demands:
-            parts.update((part, None) for part in operands(node, demand) if part is not None)
-            for part in tuple(parts):
-                for source in dynamics(part):
-                    if source.value is not None:
-                        parts[Demand(source.value, source.place, source.guard)] = None
+            for part in operands(node, demand):
+                if part is not None:
+                    parts[part] = None
+                    sources = dynamics(part)
+                    parts.update((Demand(s.value, s.place, s.guard), None) for s in sources if s.value is not None)
             count += evaluations(analysis, demand)
         if not moves(node.operator.name):
             wasted = node_cost(node) * max(0, count - max(1, value.type.size))
@@ -335,8 +334,8 @@ class Fusion:
             return where
         return None
 
-    def _merge_readers(self, node: Node, readers: list[Group]) -> list[Group]:
-        """Groups over the same points that all want `node` become one, where no path between them stands against it."""
+    def _merge_readers(self, readers: list[Group]) -> list[Group]:
+        """Groups over the same points that all want a node become one, unless a path between them stands against it."""
         first = readers[0]
         kept = [first]
         for group in readers[1:]:

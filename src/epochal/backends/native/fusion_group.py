@@ -229,7 +229,7 @@ def analyse(group: Group) -> Analysis:
     try:
         for root in group.roots:
             shape = sizes(root)
-            on_kept = domain.on_kept(shape) and _is_kept(group, root, domain)
+            on_kept = domain.on_kept(shape) and _is_kept(root, domain)
             index = domain.kept_identity(shape) if on_kept else domain.identity(shape)
             demand = Demand(root, index)
             analysis.root_demands[root] = demand
@@ -239,7 +239,7 @@ def analyse(group: Group) -> Analysis:
     return analysis
 
 
-def _is_kept(group: Group, root: Value, domain: Domain) -> bool:
+def _is_kept(root: Value, domain: Domain) -> bool:
     """Whether a root lies on the kept axes; where both classes have as many elements, reductions' results do."""
     return domain.kept_total != domain.total or not domain.gone or is_reduction(root.node)
 
@@ -335,11 +335,7 @@ def waste(analysis: Analysis) -> float:
 
 def affine_uses(analysis: Analysis) -> list[Affine]:
     """Every affine form that code will be written for."""
-    forms: list[Affine] = []
-    for root, demand in analysis.root_demands.items():
-        forms.append(linear(demand.place, sizes(root)))
-    for demand in analysis.loads:
-        forms.append(linear(demand.place, sizes(demand.value)))
+    forms = [linear(demand.place, sizes(demand.value)) for demand in (*analysis.root_demands.values(), *analysis.loads)]
     for demand in (*analysis.loads, *analysis.order):
         forms.extend(condition.affine for condition in demand.guard)
         for source in dynamics(demand):

@@ -74,7 +74,7 @@ def _combination(plan: Plan, partials: dict[Value, Value]) -> Launch:
         copies[result] = node.outputs[0]
         members[node] = None
     reduced = {value.node for value in partials}
-    roots = list(plan.after[0]) + [root for root in plan.first]
+    roots = [*plan.after[0], *plan.first]
     wanted = _needed(plan.group, dict.fromkeys(roots))
     for node in sorted(wanted, key=lambda node: node.serial):
         if node in reduced or not _follows(node, copies):

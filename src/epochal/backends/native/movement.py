@@ -309,7 +309,7 @@ def _concat(node: Node, index: Index, guard: Guard) -> list[Demand | None]:
     return demands
 
 
-def _starts(node: Node, starts: Value, part: Sequence[int], whole: Sequence[int]) -> list[Affine]:
+def _starts(starts: Value, part: Sequence[int], whole: Sequence[int]) -> list[Affine]:
     """Where a part begins along each axis."""
     result = []
     for axis, (size, room) in enumerate(zip(part, whole, strict=True)):
@@ -323,13 +323,13 @@ def _starts(node: Node, starts: Value, part: Sequence[int], whole: Sequence[int]
 
 def _dynamic_slice(node: Node, index: Index, guard: Guard) -> list[Demand | None]:
     operand, starts = node.inputs
-    begins = _starts(node, starts, sizes(node.outputs[0]), sizes(operand))
+    begins = _starts(starts, sizes(node.outputs[0]), sizes(operand))
     return [Demand(operand, tuple(entry.plus(begin) for entry, begin in zip(index, begins, strict=True)), guard), None]
 
 
 def _dynamic_update(node: Node, index: Index, guard: Guard) -> list[Demand | None]:
     whole, part, starts = node.inputs
-    begins = _starts(node, starts, sizes(part), sizes(whole))
+    begins = _starts(starts, sizes(part), sizes(whole))
     moved = tuple(entry.plus(begin, -1) for entry, begin in zip(index, begins, strict=True))
     conditions = [Condition(form, 0, size) for form, size in zip(moved, sizes(part), strict=True)]
     inside = guarded(guard, *conditions)

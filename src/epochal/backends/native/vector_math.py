@@ -160,7 +160,7 @@ def expm1(writer: Writer, x: Register) -> Register:
     # 2^n is halved, so that n = 128 (1024) stays a number; the result is doubled at the end.
     scale = m.power_of_two(writer.binary("sub", n, m.whole(1)))
     result = m.mul(m.fma(scale, _exp_minus_one(m, r), m.sub(scale, 0.5)), 2.0)
-    return m.pick(m.test("oeq", x, 0.0), x, result)
+    return m.pick(m.test("olt", m.abs(x), 2.0 ** (-m.bits - 2)), x, result)
 
 
 def _split(m: Math, x: Register) -> tuple[Register, Register]:
