@@ -184,7 +184,7 @@ def _factors(writer: Writer, block: Block, pointer: Register) -> list[Register]:
 FEWEST = 8
 """Accumulators that hide the latency of a multiply-add: 4 cycles, two a cycle."""
 
-UNROLL_DEPTH, UNROLL_PRODUCTS = 32, 256
+UNROLL_DEPTH, UNROLL_PRODUCTS = 32, 64
 """A reduction of at most so many steps, and multiply-adds in all, is written without its loops."""
 
 
