@@ -135,9 +135,9 @@ class SimpleRNN(CellRNN):
     ) -> None:
         cell = SimpleRNNCell(
             units, activation, use_bias, kernel_initializer, recurrent_initializer, bias_initializer,
-            kernel_regularizer, recurrent_regularizer, bias_regularizer, kernel_constraint, recurrent_constraint, bias_constraint,
-            dropout, recurrent_dropout, seed, dtype=kwargs.get("dtype"), trainable=kwargs.get("trainable", True),
-            name="simple_rnn_cell",
+            kernel_regularizer, recurrent_regularizer, bias_regularizer, kernel_constraint, recurrent_constraint,
+            bias_constraint, dropout, recurrent_dropout, seed, dtype=kwargs.get("dtype"),
+            trainable=kwargs.get("trainable", True), name="simple_rnn_cell",
         )  # fmt: skip
         super().__init__(
             cell, return_sequences, return_state, go_backwards, stateful, unroll,

@@ -15,13 +15,13 @@ from epochal.tensor import functions as F
 _PLAIN = {
     "add": "Add", "sub": "Subtract", "mul": "Multiply", "div": "TrueDivide", "floor_div": "FloorDivide", "rem": "Mod",
     "pow": "Power", "maximum": "Maximum", "minimum": "Minimum", "atan2": "Arctan2", "neg": "Negative",
-    "abs": "Absolute", "sign": "Sign", "square": "Square", "floor": "Floor", "ceil": "Ceil", "exp": "Exp", "expm1": "Expm1",
-    "log": "Log", "log1p": "Log1p", "sqrt": "Sqrt", "reciprocal": "Reciprocal", "sin": "Sin", "cos": "Cos", "tan": "Tan",
-    "asin": "Arcsin", "acos": "Arccos", "atan": "Arctan", "sinh": "Sinh", "cosh": "Cosh", "tanh": "Tanh",
-    "asinh": "Arcsinh", "acosh": "Arccosh", "atanh": "Arctanh", "is_finite": "Isfinite", "is_nan": "Isnan",
-    "logical_not": "LogicalNot", "logical_and": "LogicalAnd", "logical_or": "LogicalOr", "logical_xor": "LogicalXor",
-    "equal": "Equal", "not_equal": "NotEqual", "less": "Less", "less_equal": "LessEqual", "greater": "Greater",
-    "greater_equal": "GreaterEqual", "select": "Where",
+    "abs": "Absolute", "sign": "Sign", "square": "Square", "floor": "Floor", "ceil": "Ceil", "exp": "Exp",
+    "expm1": "Expm1", "log": "Log", "log1p": "Log1p", "sqrt": "Sqrt", "reciprocal": "Reciprocal", "sin": "Sin",
+    "cos": "Cos", "tan": "Tan", "asin": "Arcsin", "acos": "Arccos", "atan": "Arctan", "sinh": "Sinh", "cosh": "Cosh",
+    "tanh": "Tanh", "asinh": "Arcsinh", "acosh": "Arccosh", "atanh": "Arctanh", "is_finite": "Isfinite",
+    "is_nan": "Isnan", "logical_not": "LogicalNot", "logical_and": "LogicalAnd", "logical_or": "LogicalOr",
+    "logical_xor": "LogicalXor", "equal": "Equal", "not_equal": "NotEqual", "less": "Less", "less_equal": "LessEqual",
+    "greater": "Greater", "greater_equal": "GreaterEqual", "select": "Where",
 }  # fmt: skip
 _ACTIVATIONS = {"relu": "Relu", "sigmoid": "Sigmoid", "softplus": "Softplus"}
 _MATH = {"rsqrt": "Rsqrt", "erf": "Erf"}
