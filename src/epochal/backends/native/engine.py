@@ -243,11 +243,13 @@ def _load_llvm() -> Any:
 
 
 def _target_machine(llvm: Any) -> Any:
+    # Not position independent: constants would be addressed from a global offset table, and MCJIT relocates those of
+    # all but one of the objects in an engine wrongly (kernels then read some other kernel's constants, or crash).
     return llvm.Target.from_default_triple().create_target_machine(
         cpu=llvm.get_host_cpu_name(),
         features=llvm.get_host_cpu_features().flatten(),
         opt=3,
-        reloc="pic",
+        reloc="static",
     )
 
 
