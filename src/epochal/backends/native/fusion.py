@@ -312,6 +312,8 @@ class Fusion:
             if "elementwise" not in node.operator.traits:
                 return False
             wide = [value.node for value in node.inputs if value.type.size == size]
+            if any(_repeats_something_computed(other) for other in wide):
+                return False
             found = [other for other in wide if other in self.products and other.operator.name in FUSES]
             if found:
                 return all(not self.readers.get(other.outputs[0]) for other in found)
@@ -440,6 +442,13 @@ class Fusion:
             for operand in node.inputs:
                 self._read(group, operand)
             return
+
+
+def _repeats_something_computed(node: Node) -> bool:
+    """Whether a node broadcasts what is neither an input nor a constant, such as the sums of a softmax."""
+    if node.operator.name != "broadcast":
+        return False
+    return memory_root(node.inputs[0]).node.operator.name not in ("input", "constant")
 
 
 def _budget(analysis: Analysis) -> float:
