@@ -178,6 +178,7 @@ arccosh = _float_function("acosh", "Inverse hyperbolic cosine.")
 arctanh = _float_function("atanh", "Inverse hyperbolic tangent.")
 erf = _float_function("erf", "2 / sqrt(pi) times the integral of exp(-t * t) from 0 to x.")
 erfc = _float_function("erfc", "1 - erf(x), exact for large x.")
+erfinv = _float_function("erf_inv", "The inverse of `erf`, on (-1, 1).")
 sigmoid = _float_function("sigmoid", "1 / (1 + exp(-x))")
 
 
@@ -411,37 +412,3 @@ def stop_gradient(x: Any) -> Tensor:
 def identity(x: Any) -> Tensor:
     """x itself, as a tensor."""
     return convert(x)
-
-
-def erfinv(x: Any) -> Tensor:
-    """The inverse of `erf`, on (-1, 1).
-
-    Giles's approximation ("Approximating the erfinv function", GPU Computing Gems, 2011) and two Newton steps for
-    float64, one for narrower types: relative error of a few units in the last place away from +-1.
-    """
-    tensor = as_float(x)
-    w = negative(log(multiply(subtract(1.0, tensor), add(1.0, tensor))))
-    central, tail = subtract(w, 2.5), subtract(sqrt(maximum(w, 5.0)), 3.0)
-    start = where(less(w, 5.0), _polynomial(_ERFINV_CENTRAL, central), _polynomial(_ERFINV_TAIL, tail))
-    result = multiply(start, tensor)
-    for _ in range(2 if tensor.dtype is dtypes.float64 else 1):
-        slope = multiply(exp(negative(square(result))), 1.1283791670955126)
-        result = subtract(result, divide(subtract(erf(result), tensor), maximum(slope, 1e-30)))
-    return result
-
-
-def _polynomial(coefficients: tuple[float, ...], x: Tensor) -> Tensor:
-    result: Any = coefficients[0]
-    for coefficient in coefficients[1:]:
-        result = add(multiply(result, x), coefficient)
-    return result
-
-
-_ERFINV_CENTRAL = (
-    2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087,
-    -0.00125372503, -0.00417768164, 0.246640727, 1.50140941,
-)  # fmt: skip
-_ERFINV_TAIL = (
-    -0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773,
-    -0.0076224613, 0.00943887047, 1.00167406, 2.83297682,
-)  # fmt: skip
