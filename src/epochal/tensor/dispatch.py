@@ -48,8 +48,7 @@ def apply(operator: Operator | str, *operands: Any, **parameters: Any) -> Any:
         ShapeError, DTypeError, ArgumentError: From the operator's type rule.
         ExecutionError: The operator failed on these numbers, such as an index outside its axis.
     """
-    if operator.__class__ is str:
-        operator = INVENTORY[operator]
+    row: Operator = INVENTORY[operator] if isinstance(operator, str) else operator
     context = contexts.current()
     arrays: list[Any] = []
     peeked = False
@@ -58,19 +57,19 @@ def apply(operator: Operator | str, *operands: Any, **parameters: Any) -> Any:
             operands, peeked = _prepare(operands, context is None and not TAPES.get())
             arrays = [operand.data for operand in operands]
             if any(array is None for array in arrays):
-                return _build(operator, operands, parameters)
+                return _build(row, operands, parameters)
             break
         arrays.append(operand.data)
     if (context is not None and context.symbolic_only) or (parameters and _is_open(parameters)):
-        return _build(operator, operands, parameters)
-    results, parameters = _run(operator, arrays, parameters)
+        return _build(row, operands, parameters)
+    results, resolved = _run(row, arrays, parameters)
     if peeked:
         results = [_own(result, arrays) for result in results]
     outputs = tuple([eager(result) for result in results])
     tapes = TAPES.get()
     if tapes:
         for tape in tapes:
-            tape.record(operator, parameters, operands, outputs)
+            tape.record(row, resolved, operands, outputs)
     return outputs[0] if len(outputs) == 1 else outputs
 
 

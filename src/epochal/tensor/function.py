@@ -35,6 +35,7 @@ class Function:
         self._bound: weakref.WeakKeyDictionary[Any, Function] = weakref.WeakKeyDictionary()
         self._made_variables = False
         self._lock = RLock()
+        self.__name__ = getattr(python_function, "__name__", type(python_function).__name__)
         functools.update_wrapper(self, python_function)
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:

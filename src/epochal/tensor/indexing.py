@@ -54,7 +54,7 @@ def get_item(tensor: Any, index: Any) -> Tensor:
 def _plan(entries: list[Any], shape: tuple[int | None, ...]) -> _Plan:
     plan = _Plan({}, {}, [])
     axis = 0
-    places = []  # in the index, of what NumPy counts as advanced: integer tensors, and integers beside them
+    places: list[int] = []  # in the index, of what NumPy counts as advanced: integer tensors, and integers beside them
     for place, entry in enumerate(entries):
         if entry is None:
             plan.layout.append("new")

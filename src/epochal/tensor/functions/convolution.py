@@ -158,7 +158,7 @@ def conv_transpose(
     ):
         if isinstance(size, Symbol):
             raise ShapeError(f"conv_transpose needs known spatial sizes. Received shape: {x.shape}")
-        span = (window - 1) * dilation + 1  # type: ignore[operator]
+        span = (window - 1) * dilation + 1
         low, result_size = _transposed(size, span, step, kind, added)
         sizes.append(result_size)
         pairs.append((low, (size - 1) * step + span - low - result_size))

@@ -135,10 +135,12 @@ def scatter_add(x: Any, indices: Any, updates: Any, axis: int = 0) -> Tensor:
 def _scattered(shape_: tuple[Any, ...], indices: Tensor, updates: Tensor) -> Tensor:
     """`updates` added up into zeros at coordinates held in the last axis of `indices`."""
     depth = indices.shape[-1]
+    if depth is None or depth > len(shape_):
+        raise ShapeError(f"Coordinates of shape {indices.shape} do not fit the shape {shape_}.")
     base = zeros(shape_, updates.dtype)
     picks = [
         reshape(slice_axis(indices, indices.ndim - 1, axis, axis + 1), indices.dimensions[:-1]) for axis in range(depth)
-    ]  # type: ignore[arg-type]
+    ]
     merged = reshape(base, (-1, *shape_[depth:]))
     return reshape(scatter_add(merged, flat_index(base, picks), updates), shape_)
 

@@ -324,9 +324,9 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = N
     if mode not in ("reflect", "symmetric"):
         raise ArgumentError(f"Unknown mode: {mode!r}. Expected 'constant', 'reflect' or 'symmetric'.")
     inset = 1 if mode == "reflect" else 0
-    for axis, (low, high) in enumerate(widths):
-        if low or high:
-            tensor = _mirror(tensor, axis, low, high, inset)
+    for axis, (before, after) in enumerate(widths):
+        if before or after:
+            tensor = _mirror(tensor, axis, before, after, inset)
     return tensor
 
 
