@@ -133,8 +133,6 @@ class Trace(Context):
         """
         states = [self._states[id(variable)] for variable in self.variables]
         outputs: list[Any] = [one.value if one.data is None else BUILD.constant(one.data) for one in results]
-            result.value if result.data is None else BUILD.constant(result.data) for result in results
-        ]
         replaced = []
         for index, (variable, state) in enumerate(zip(self.variables, states, strict=True)):
             if self._latest[id(variable)] is not state:
