@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
-from epochal import dtypes, tree
+from epochal import config, dtypes, tree
 from epochal.compile import compile_program
-from epochal.ir import Array
+from epochal.ir import Array, Program, graph_key
 from epochal.tensor import Tensor, Variable, convert, functions
 from epochal.tensor.context import Trace
 from epochal.tensor.dispatch import apply
@@ -66,8 +67,20 @@ def _compile(body: Callable[[list[Tensor]], Any], specs: Sequence[TensorSpec], b
         results = body([trace.argument(spec) for spec in specs])
         leaves, structure = tree.flatten_with_structure(results)
         leaves = [convert(leaf) for leaf in leaves]
-    program = trace.finish(leaves)
-    return Step(compile_program(program, backend), trace.variables, structure)
+    return Step(_executable(trace.finish(leaves), backend), trace.variables, structure)
+
+
+# Programs of equal structure share code as long as any of them lives: models made alike compile once.
+_living: WeakValueDictionary[tuple[str, tuple[int, ...], int, str], Any] = WeakValueDictionary()
+
+
+def _executable(program: Program, backend: str | None) -> Any:
+    backend = backend or config.backend()
+    key = (graph_key(program.graph), program.replaced, len(program.arguments), backend)
+    executable = _living.get(key)
+    if executable is None:
+        executable = _living[key] = compile_program(program, backend)
+    return executable
 
 
 def standard_floats(tensor: Tensor, floatx: str) -> Tensor:
