@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from epochal.backends.native import driver
 from epochal.errors import ArgumentError, DTypeError, ExecutionError, ShapeError
 from epochal.ir import Graph, Program, make_input, tensor_type
 from epochal.topi.interpret import interpret
@@ -206,6 +207,21 @@ def test_scan(compile_by_hand, reverse, length):
     xs = np.arange(64 * length, dtype=np.float32).reshape(length, 64)
     executable = compile_by_hand(scan_program(reverse, length))
     check(executable, [vector(0.5), vector(1, 2), xs])
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_stack_of_carries_needs_no_copies(compile_by_hand, reverse):
+    rows = tensor_type("float32", (5, 64))
+
+    def build(s, xs):
+        body = graph_of([F, F, F], lambda a, b, x: [BUILD.add(a, x), BUILD.mul(b, x), a, b])
+        found = BUILD.scan(s, s, xs, body=body, constants=0, carries=2, length=5, reverse=reverse)
+        return list(found), []
+
+    executable = compile_by_hand(program_of([F, rows], build))
+    kinds = executable.table.records[:, 0] & 255
+    assert (kinds == driver.KIND_COPY).sum() == 2, "where each carry starts"
+    check(executable, [vector(1, 2), np.random.default_rng(0).integers(0, 5, (5, 64)).astype(np.float32)])
 
 
 def test_nested_scans(compile_by_hand):

@@ -8,7 +8,7 @@ of this as can be.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from epochal.backends.native.kernel import ALIASES, CONTROL, Launch
@@ -37,7 +37,15 @@ def root(value: Value) -> Value:
 class Wishes(Generic[T]):
     """The targets of a graph's outputs (``None``: no wish)."""
 
-    def __init__(self, graph: Graph, buffers: Mapping[Value, Hashable], targets: Sequence[T | None]) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        buffers: Mapping[Value, Hashable],
+        targets: Sequence[T | None],
+        apart: Callable[[Value, T], bool],
+    ) -> None:
+        """Args: the graph, where its inputs are, where its outputs should be, and whether an input's place and a
+        target in one buffer do not touch."""
         rivals_of: dict[Hashable, list[Value]] = {}
         for value in graph.inputs:
             rivals_of.setdefault(buffers[value], []).append(value)
@@ -48,7 +56,7 @@ class Wishes(Generic[T]):
             value = root(output)
             if target is None or value in self.targets:
                 continue
-            rivals = rivals_of.get(target.buffer, [])
+            rivals = [rival for rival in rivals_of.get(target.buffer, ()) if not apart(rival, target)]
             if not any(rival in returned for rival in rivals):
                 self.targets[value] = target
                 self.rivals[value] = rivals

@@ -7,7 +7,7 @@ does. Which memory the other buffers share is `memory`'s work; slots and barrier
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -61,6 +61,14 @@ class Place:
         last = ((loop.limit or 1) - 1) * stride
         offset, step = (self.offset + last, -stride) if reverse else (self.offset, stride)
         return Place(self.buffer, offset, (*self.strides, (loop, step)))
+
+    def moved(self, by: int) -> Place:
+        """The place `by` bytes on."""
+        return Place(self.buffer, self.offset + by, self.strides)
+
+    def apart(self, other: Place, size: int) -> bool:
+        """Whether two places of `size` bytes in one buffer never touch at the same time."""
+        return self.strides == other.strides and abs(self.offset - other.offset) >= size
 
     @property
     def is_whole_arena_buffer(self) -> bool:
@@ -174,12 +182,14 @@ class _Lowering:
         """
         places = {value: given[value] for value in graph.inputs}
         items = list(self.schedule(graph.nodes(), graph.outputs))
-        wishes = Wishes(graph, {value: place.buffer for value, place in places.items()}, targets)
+        buffers = {value: place.buffer for value, place in places.items()}
+        wishes = Wishes(graph, buffers, targets, lambda value, target: given[value].apart(target, value.type.bytes))
         items = wishes.ordered(items)
         direct = wishes.granted(items)
         for item in items:
-            outputs = item.outputs
-            for output in outputs:
+            if isinstance(item, Node) and item.operator.name == "scan":
+                places.update(_rows_of_carries(item, direct))
+            for output in item.outputs:
                 key = root(output)
                 if key not in places:
                     places[key] = direct.get(key) or Place(Buffer(output.type.bytes))
@@ -237,7 +247,6 @@ class _Lowering:
         constants: int = node.parameters["constants"]
         carries: int = node.parameters["carries"]
         reverse = bool(node.parameters.get("reverse", False))
-        self._begin_carries(node, inputs[constants : constants + carries], outputs[:carries])
         loop = self._loop(int(node.parameters["length"]))
         top, leave = self._label(), self._label()
         slices = [
@@ -248,9 +257,17 @@ class _Lowering:
             place.window(loop, value.type.bytes, reverse)
             for place, value in zip(outputs[carries:], body.outputs[carries:], strict=True)
         ]
-        operands = (*inputs[:constants], *outputs[:carries], *slices)
+        before, after, starts = list(outputs[:carries]), list(outputs[:carries]), list(outputs[:carries])
+        for number, stack in _stacked_carries(node).items():
+            place, size = outputs[carries + stack], body.outputs[carries + stack].type.bytes
+            if place.buffer is outputs[number].buffer:  # laid out by `_rows_of_carries`
+                before[number] = stacks[stack]
+                after[number] = before[number].moved(-size if reverse else size)
+                starts[number] = place.moved(((loop.limit or 0) - 1) * size) if reverse else place
+        self._begin_carries(node, inputs[constants : constants + carries], starts)
+        operands = (*inputs[:constants], *before, *slices)
         self.steps += [LoopBegin(loop, leave), top]
-        self.region(body, dict(zip(body.inputs, operands, strict=True)), [*outputs[:carries], *stacks])
+        self.region(body, dict(zip(body.inputs, operands, strict=True)), [*after, *stacks])
         self.steps += [LoopEnd(loop, top), leave]
 
     def _begin_carries(self, node: Node, starts: Sequence[Place], carries: Sequence[Place]) -> None:
@@ -259,16 +276,26 @@ class _Lowering:
                 self.steps.append(Copy(start, carry, output.type.bytes))
 
     def _copy_all(self, copies: Sequence[Copy]) -> None:
-        """Copies as if all at once: what a later copy still reads is saved before an earlier one overwrites it."""
-        saved = []
-        for index, copy in enumerate(copies):
-            overwritten = any(copy.source.buffer is other.destination.buffer for other in copies[:index])
-            if overwritten:
-                temporary = Place(Buffer(copy.size))
-                self.steps.append(Copy(copy.source, temporary, copy.size))
-                copy = replace(copy, source=temporary)
-            saved.append(copy)
-        self.steps.extend(saved)
+        """Copies as if all at once: no copy overwrites what another still has to read."""
+        waiting = list(copies)
+        while waiting:
+            read = [copy.source.buffer for copy in waiting]
+            free = next(
+                (
+                    copy
+                    for copy in waiting
+                    if read.count(copy.destination.buffer) == (copy.source.buffer is copy.destination.buffer)
+                ),
+                None,
+            )
+            if free is None:  # a circle: one value steps aside
+                first = waiting[0]
+                temporary = Place(Buffer(first.size))
+                self.steps.append(Copy(first.source, temporary, first.size))
+                waiting[0] = replace(first, source=temporary)
+                continue
+            waiting.remove(free)
+            self.steps.append(free)
 
     def _place(self, value: Value, places: dict[Value, Place]) -> Place:
         value = root(value)
@@ -289,6 +316,39 @@ class _Lowering:
     def _loop(self, limit: int | None) -> Loop:
         self.loops += 1
         return Loop(self.loops - 1, limit)
+
+
+def _stacked_carries(scan: Node) -> dict[int, int]:
+    """Carries of which a scan stacks the value before each iteration: number to the number of the stack."""
+    body: Graph = scan.parameters["body"]
+    constants, carries = scan.parameters["constants"], scan.parameters["carries"]
+    numbers = {value: index for index, value in enumerate(body.inputs[constants : constants + carries])}
+    found: dict[int, int] = {}
+    for stack, value in enumerate(body.outputs[carries:]):
+        number = numbers.get(root(value))
+        if number is not None:
+            found.setdefault(number, stack)
+    return found
+
+
+def _rows_of_carries(scan: Node, taken: Container[Value]) -> dict[Value, Place]:
+    """Places for such stacks and their carries, which then need no copies.
+
+    The stack has one row more: iteration t finds its carry in the row that it would have to copy it to, and leaves
+    the next one in the row beside it; the last is the final carry. In a reversed scan the rows run backwards.
+    """
+    carries, length = scan.parameters["carries"], int(scan.parameters["length"])
+    places: dict[Value, Place] = {}
+    for number, stack in _stacked_carries(scan).items():
+        last, rows = scan.outputs[number], scan.outputs[carries + stack]
+        size = last.type.bytes
+        if last in taken or rows in taken or not length:
+            continue
+        buffer = Buffer((length + 1) * size)
+        first = bool(scan.parameters.get("reverse", False))
+        places[rows] = Place(buffer, size if first else 0)
+        places[last] = Place(buffer, 0 if first else length * size)
+    return places
 
 
 def buffers_of(step: Step) -> Iterable[tuple[Place, bool]]:
