@@ -141,6 +141,6 @@ def test_errors():
     with pytest.raises(ArgumentError, match=r"rate must lie in \[0, 1\). Received: 1.5"):
         random.dropout(np.ones(2), 1.5)
     with pytest.raises(ArgumentError, match="cannot be drawn inside a traced function"):
-        trace(lambda x: x + random.permutation(3), TensorSpec((3,), "int32"))
+        trace(lambda x: x + random.permutation_order(3), TensorSpec((3,), "int32"))
     with pytest.raises(ArgumentError, match="integer, a SeedGenerator or None"):
         random.uniform((2,), seed="seven")

@@ -17,15 +17,21 @@ from epochal.errors import ArgumentError
 from epochal.tensor import context as contexts
 from epochal.tensor.convert import cast, convert
 from epochal.tensor.dispatch import apply
-from epochal.tensor.functions.elementwise import add, clip, erfinv, floor, less, multiply, subtract
+from epochal.tensor.functions.elementwise import (
+    add,
+    as_float,
+    divide,
+    floor,
+    less,
+    multiply,
+    stop_gradient,
+    subtract,
+)
 from epochal.tensor.functions.indexing import gather
-from epochal.tensor.functions.movement import sizes_of
+from epochal.tensor.functions.movement import reshape, sizes_of, slice_axis
 from epochal.tensor.promotion import floatx
 from epochal.tensor.tensor import Tensor, eager
 from epochal.tensor.variable import Variable
-
-# erf(2 / sqrt(2)): the part of a normal distribution within two standard deviations.
-_WITHIN_TWO = 0.9544997361036416
 
 
 class SeedGenerator:
@@ -169,11 +175,10 @@ def truncated_normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any 
     """
     kind = _float_dtype(dtype)
     wide = dtypes.float32 if kind.itemsize < 4 else kind
-    draw: Tensor = apply("random_uniform", draw_key(seed), shape=sizes_of(shape), dtype=wide)
-    within = multiply(subtract(multiply(draw, 2.0), 1.0), _WITHIN_TWO)
-    result = clip(multiply(erfinv(within), 1.4142135623730951), -2.0, 2.0)
-    result = add(multiply(result, convert(stddev, wide)), convert(mean, wide))
-    return cast(result, kind)
+    result: Tensor = apply("random_truncated_normal", draw_key(seed), shape=sizes_of(shape), dtype=wide)
+    if not _is(stddev, 1):
+        result = multiply(result, convert(stddev, wide))
+    return cast(result if _is(mean, 0) else add(result, convert(mean, wide)), kind)
 
 
 def randint(shape: Any, minval: Any, maxval: Any, dtype: Any = "int32", seed: Any = None) -> Tensor:
@@ -212,7 +217,8 @@ def permutation_order(n: int, seed: Any = None) -> np.ndarray[Any, Any]:
 def permutation(x: Any, seed: Any = None) -> Tensor:
     """The integers below x in random order, or a tensor's slices along axis 0 in random order."""
     if isinstance(x, (int, np.integer)):
-        return eager(permutation_order(int(x), seed))
+        result: Tensor = apply("random_permutation", draw_key(seed), size=int(x))
+        return result
     return shuffle(x, 0, seed)
 
 
@@ -222,18 +228,36 @@ def shuffle(x: Any, axis: int = 0, seed: Any = None) -> Tensor:
     size = tensor.shape[axis]
     if size is None:
         raise ArgumentError(f"shuffle needs a known size along axis {axis}. Received shape: {tensor.shape}")
-    return gather(tensor, eager(permutation_order(size, seed)), axis)
+    return gather(tensor, permutation(size, seed), axis)
 
 
 def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: Any = None) -> Tensor:
     """Class numbers drawn with probabilities softmax(logits): for each row, `num_samples` of them (Gumbel's trick)."""
-    tensor = convert(logits)
-    rows, classes = tensor.dimensions
-    noise = apply("random_uniform", draw_key(seed), shape=(rows, num_samples, classes), dtype=dtypes.float32)
-    gumbel = apply("neg", apply("log", apply("neg", apply("log", clip(noise, 1e-20, 1.0 - 2.0**-24)))))
-    scores = add(apply("reshape", tensor, shape=(rows, 1, classes)), cast(gumbel, tensor.dtype))
-    result: Tensor = apply("argmax", scores, axis=2, dtype=dtypes.get(dtype))
+    result: Tensor = apply("random_categorical", draw_key(seed), as_float(logits), count=int(num_samples))
+    return cast(result, dtypes.get(dtype))
+
+
+def gamma(shape: Any, alpha: Any, dtype: Any = None, seed: Any = None) -> Tensor:
+    """Gamma distributed with shape parameter alpha, which broadcasts to `shape`, and scale 1. Has no gradient.
+
+    Args:
+        shape: Of the draw.
+        alpha: Positive.
+        dtype: A floating type; ``None``: `config.floatx()`.
+        seed: See `draw_key`.
+    """
+    kind = _float_dtype(dtype)
+    parameter = stop_gradient(convert(alpha, kind))
+    result: Tensor = apply("random_gamma", draw_key(seed), parameter, shape=sizes_of(shape))
     return result
+
+
+def beta(shape: Any, alpha: Any, beta: Any, dtype: Any = None, seed: Any = None) -> Tensor:
+    """Beta distributed on (0, 1): x / (x + y) of two gamma draws, whose keys are the bits of one. Has no gradient."""
+    words = apply("random_bits", draw_key(seed), shape=(2, 2))
+    keys = [reshape(slice_axis(words, 0, row, row + 1), (2,)) for row in range(2)]
+    x, y = gamma(shape, alpha, dtype, keys[0]), gamma(shape, beta, dtype, keys[1])
+    return divide(x, add(x, y))
 
 
 def dropout(x: Any, rate: float, noise_shape: Sequence[int | None] | None = None, seed: Any = None) -> Tensor:

@@ -1,8 +1,4 @@
-"""Order, and what depends on it.
-
-Eagerly NumPy sorts. In a graph an element's place is the number of elements before it, found by comparing all pairs
-along the axis: quadratic in its size, and the same on every engine.
-"""
+"""Order, and what depends on it."""
 
 from __future__ import annotations
 
@@ -14,62 +10,32 @@ from epochal import dtypes
 from epochal.errors import ArgumentError, NotSupportedError
 from epochal.tensor.convert import cast, convert
 from epochal.tensor.dispatch import apply, axis_of
-from epochal.tensor.functions.creation import iota
-from epochal.tensor.functions.elementwise import equal, greater, less, logical_and, logical_or, multiply
-from epochal.tensor.functions.indexing import take_along_axis
+from epochal.tensor.functions.elementwise import multiply, operands
 from epochal.tensor.functions.movement import expand_dims, ravel, slice_axis
 from epochal.tensor.tensor import Tensor, eager
 
-# Above this size along the axis, comparing all pairs costs more than anyone expects of a sort.
-LARGEST = 4096
 
-
-def _places(x: Tensor, axis: int, descending: bool) -> Tensor:
-    """How many elements along an axis come before each in stable order."""
-    size = x.dimensions[axis]
-    own, other = expand_dims(x, axis + 1), expand_dims(x, axis)
-    along = tuple(size if place == axis else 1 for place in range(x.ndim + 1))
-    across = tuple(size if place == axis + 1 else 1 for place in range(x.ndim + 1))
-    earlier = less(iota(across, axis + 1), iota(along, axis))
-    ahead = greater(other, own) if descending else less(other, own)
-    before = logical_or(ahead, logical_and(equal(other, own), earlier))
-    result: Tensor = apply("sum", cast(before, dtypes.int32), axes=(axis + 1,))
-    return result
-
-
-def _order(x: Tensor, axis: int, descending: bool) -> Tensor:
-    if x.data is not None:
-        if not descending:
-            return eager(np.argsort(x.data, axis=axis, kind="stable").astype(np.int32))
-        turned = np.flip(np.argsort(np.flip(x.data, axis), axis=axis, kind="stable"), axis)
-        return eager((x.data.shape[axis] - 1 - turned).astype(np.int32))
-    size = x.shape[axis]
-    if size is None or size > LARGEST:
-        raise NotSupportedError(
-            f"Sorting axis {axis} of a symbolic tensor of shape {x.shape} is not supported: its size must be known "
-            f"and at most {LARGEST}."
-        )
-    places = expand_dims(_places(x, axis, descending), axis)
-    wanted = iota(tuple(size if place == axis else 1 for place in range(x.ndim + 1)), axis)
-    index = iota(tuple(size if place == axis + 1 else 1 for place in range(x.ndim + 1)), axis + 1)
-    hits = cast(equal(places, wanted), dtypes.int32)
-    result: Tensor = apply("sum", multiply(hits, index), axes=(axis + 1,))
-    return result
+def _ordered(x: Any, axis: int | None) -> tuple[Tensor, int]:
+    tensor = convert(x)
+    if tensor.dtype is dtypes.bool_:
+        tensor = cast(tensor, dtypes.int32)
+    if axis is None:
+        return ravel(tensor), 0
+    return tensor, axis_of(axis, tensor.ndim)
 
 
 def argsort(x: Any, axis: int | None = -1, descending: bool = False) -> Tensor:
     """Indices that sort x along `axis`, equal elements in their order; ``None``: of the flattened tensor."""
-    tensor = convert(x)
-    if axis is None:
-        tensor, axis = ravel(tensor), 0
-    return _order(tensor, axis_of(axis, tensor.ndim), descending)
+    tensor, place = _ordered(x, axis)
+    result: Tensor = apply("argsort", tensor, axis=place, descending=bool(descending), dtype=dtypes.int32)
+    return result
 
 
-def sort(x: Any, axis: int = -1, descending: bool = False) -> Tensor:
-    """x in order along `axis`."""
-    tensor = convert(x)
-    place = axis_of(axis, tensor.ndim)
-    return take_along_axis(tensor, _order(tensor, place, descending), place)
+def sort(x: Any, axis: int | None = -1, descending: bool = False) -> Tensor:
+    """x in order along `axis`; NaN is larger than any number; ``None``: of the flattened tensor."""
+    tensor, place = _ordered(x, axis)
+    result: Tensor = apply("sort", tensor, axis=place, descending=bool(descending))
+    return cast(result, dtypes.bool_) if convert(x).dtype is dtypes.bool_ else result
 
 
 def top_k(x: Any, k: int, sorted: bool = True) -> tuple[Tensor, Tensor]:  # noqa: ARG001
@@ -81,20 +47,20 @@ def top_k(x: Any, k: int, sorted: bool = True) -> tuple[Tensor, Tensor]:  # noqa
     tensor = convert(x)
     if not tensor.ndim or (tensor.shape[-1] is not None and not 0 <= k <= tensor.shape[-1]):
         raise ArgumentError(f"top_k: k={k} does not fit the last axis of shape {tensor.shape}.")
-    last = tensor.ndim - 1
-    order = slice_axis(_order(tensor, last, descending=True), last, 0, k)
-    return take_along_axis(tensor, order, last), order
+    found, places = apply("top_k", tensor, k=int(k))
+    return found, places
 
 
 def searchsorted(sorted_sequence: Any, values: Any, side: str = "left") -> Tensor:
-    """Where `values` belong in a sorted vector: before equal elements (left) or after them (right)."""
+    """Where `values` belong in a sorted vector: before equal elements (left) or after them (right).
+
+    A sequence of more axes holds a sorted vector for each row of `values`.
+    """
     if side not in ("left", "right"):
         raise ArgumentError(f"side must be 'left' or 'right'. Received: {side!r}")
-    vector, wanted = convert(sorted_sequence), convert(values)
-    edges = expand_dims(vector, tuple(range(wanted.ndim)))
-    below = less(edges, expand_dims(wanted, -1)) if side == "left" else less(expand_dims(wanted, -1), edges)
-    count: Tensor = apply("sum", cast(below, dtypes.int32), axes=(wanted.ndim,))
-    return count if side == "left" else apply("sub", vector.shape[0], count)
+    sequence, wanted = operands(sorted_sequence, values)
+    result: Tensor = apply("searchsorted", sequence, wanted, side=side)
+    return result
 
 
 def median(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
