@@ -254,6 +254,7 @@ class _Barriers:
         self.steps = steps
         # Every thread reads a predicate, so it counts as parallel.
         self.everywhere = [flag or isinstance(step, JumpIfFalse) for step, flag in zip(steps, parallel, strict=True)]
+        self.loud = {index for index, everywhere in enumerate(self.everywhere) if everywhere}
         self.accesses = [ranges(step) for step in steps]
         self.arriving: dict[object, set[int]] = {}  # label to the steps that may have run since the last barrier
         self.found: set[int] = set()
@@ -303,9 +304,8 @@ class _Barriers:
         reads, writes = self.accesses[index]
         if not (reads or writes):
             return False
-        for other in pending:
-            if not (self.everywhere[index] or self.everywhere[other]):
-                continue
+        # Serial records follow one another on thread 0 anyway.
+        for other in pending if self.everywhere[index] else pending & self.loud:
             other_reads, other_writes = self.accesses[other]
             if _overlap(writes, other_writes) or _overlap(reads, other_writes) or _overlap(writes, other_reads):
                 return True
