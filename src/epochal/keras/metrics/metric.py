@@ -11,7 +11,7 @@ from epochal import dtypes
 from epochal.errors import ArgumentError
 from epochal.keras import dtype_policies
 from epochal.keras.naming import to_snake_case
-from epochal.tensor import Variable
+from epochal.tensor import Variable, current
 
 _FILL = {None: 0.0, "zeros": 0.0, "Zeros": 0.0, "zero": 0.0, "ones": 1.0, "Ones": 1.0, "one": 1.0}
 
@@ -99,8 +99,12 @@ class Metric:
 
     def reset_state(self) -> None:
         """Forgets all batches."""
+        eager = current() is None
         for variable in self.variables:
-            variable.assign(np.zeros(variable.shape, variable.dtype.numpy))
+            if eager:
+                variable.data.fill(0)
+            else:
+                variable.assign(np.zeros(variable.shape, variable.dtype.numpy))
 
     def update_state(self, *args: Any, **kwargs: Any) -> None:
         """Adds a batch."""

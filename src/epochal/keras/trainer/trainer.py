@@ -241,9 +241,10 @@ class Trainer(Steps):
 
     def _in_order(self, logs: dict[str, Any]) -> Any:
         """Results as a list: in the order of the metrics, then the others by name; alone, not in a list."""
+        if len(logs) == 1:
+            return next(iter(logs.values()))
         names = [name for name in self._result_names() if name in logs]
-        values = [logs[name] for name in (*names, *sorted(set(logs) - set(names)))]
-        return values[0] if len(values) == 1 else values
+        return [logs[name] for name in (*names, *sorted(set(logs) - set(names)))]
 
     # predict -----------------------------------------------------------------------------------------------------
 
