@@ -28,6 +28,7 @@ from epochal.backends.native.fusion_group import (
 from epochal.backends.native.fusion_kernel import memory_root
 from epochal.backends.native.kernel import ALIASES
 from epochal.backends.native.kernels.lower import FUSES
+from epochal.backends.native.loops_scatter import operands_read
 from epochal.backends.native.loops_values import splat_element
 from epochal.backends.native.movement import Demand, NotAffineError, dynamics, moves, sizes
 from epochal.backends.native.reduce import REDUCTIONS, Space, space
@@ -139,7 +140,7 @@ class Fusion:
         if not self._used(node):
             return
         self.foreign.append(node)
-        for value in node.inputs:
+        for value in operands_read(node):
             self._need(value)
             self.foreign_readers.setdefault(value, []).append(node)
         if node in self.products and node.operator.name in FUSES:

@@ -18,7 +18,7 @@ from epochal.backends.native.fusion_group import Analysis, Group, affine_uses, e
 from epochal.backends.native.movement import Affine, Atom, linear, sizes
 from epochal.ir import Node, Value
 
-PIECE_NANOSECONDS = 8000.0
+PIECE_NANOSECONDS = 4000.0
 MOST_PIECES = 64
 ALIGNED = 64  # elements; a multiple of every number of lanes
 
@@ -166,18 +166,18 @@ def _stages(analysis: Analysis) -> tuple[tuple[Stage, ...], tuple[Value, ...], t
 
 
 def estimate(analysis: Analysis) -> float:
-    """Nanoseconds on one core: an addition is 1/32 ns an element, a byte read or written 1/12 ns."""
+    """Nanoseconds on one core: an addition is 1/64 ns an element, a byte read or written 1/32 ns."""
     total = 5.0
     for demand in analysis.order:
-        total += node_cost(demand.value.node) * evaluations(analysis, demand) / 32
+        total += node_cost(demand.value.node) * evaluations(analysis, demand) / 64
     for node in analysis.reductions:
-        total += analysis.domain.total / 32 * (4 if node.operator.name.startswith("arg") else 1)
+        total += analysis.domain.total / 64 * (4 if node.operator.name.startswith("arg") else 1)
     for demand in analysis.loads:
         total += (
-            min(evaluations(analysis, demand), 4 * max(1, demand.value.type.size)) * demand.value.dtype.itemsize / 12
+            min(evaluations(analysis, demand), 4 * max(1, demand.value.type.size)) * demand.value.dtype.itemsize / 32
         )
     for root in analysis.root_demands:
-        total += root.type.bytes / 12
+        total += root.type.bytes / 32
     return total
 
 

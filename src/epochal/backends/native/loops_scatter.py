@@ -1,9 +1,10 @@
-"""scatter_add: rows of the result in pieces; each piece takes the updates of its rows in the order of the indices."""
+"""Scatters: rows of the result in pieces; each piece takes the updates of its rows in the order of the indices."""
 
 from __future__ import annotations
 
 import math
 
+from epochal.backends.native.elementwise import larger, smaller
 from epochal.backends.native.emit import ARITHMETIC_KIND, KIND_BYTES, Register, Writer
 from epochal.backends.native.kernel import ERROR_INDEX, Kernel, Launch, Target
 from epochal.backends.native.loops_values import splat_element
@@ -11,16 +12,17 @@ from epochal.backends.native.loops_vector import each_vector
 from epochal.backends.native.movement import sizes
 from epochal.ir import Node, Value
 
+SCATTERS = frozenset({"scatter_add", "scatter_set", "scatter_max", "scatter_min"})
 MOST_BLOCKS = 8  # every block reads all indices
 
 
 def scatter_launch(node: Node) -> Launch:
-    """The kernel of a scatter_add node."""
+    """The kernel of a node in `SCATTERS`."""
     x, indices, updates = node.inputs
     axis = int(node.parameters["axis"])
     shape = sizes(x)
     outer, rows, inner = math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])
-    fill = splat_element(x.node) if x.node.operator.name == "constant" else _splat_of_broadcast(x.node)
+    fill = _fill(node)
     work = x.type.bytes / 6 + updates.type.bytes / 4 + indices.type.size
     blocks = max(1, min(MOST_BLOCKS, rows, round(work / 8000))) if outer < MOST_BLOCKS else 1
     scatter = _Scatter(node, outer, rows, inner, -(-rows // blocks) if rows else 1, fill)
@@ -28,7 +30,7 @@ def scatter_launch(node: Node) -> Launch:
     inputs: tuple[Value, ...] = (indices, updates) if fill is not None else (x, indices, updates)
     types = " ".join(str(value.type) for value in (x, indices, updates))
     kernel = Kernel(
-        key=f"scatter_add {types} {axis} {blocks} {fill!r}",
+        key=f"{node.operator.name} {types} {axis} {blocks} {fill!r}",
         emit=scatter.emit,
         pieces=outer * blocks,
         cost=work,
@@ -37,11 +39,19 @@ def scatter_launch(node: Node) -> Launch:
     return Launch(kernel, inputs, node.outputs)
 
 
-def _splat_of_broadcast(node: Node) -> bool | int | float | None:
-    """The element of a broadcast constant, as the zeros under a gradient are."""
-    while node.operator.name in ("broadcast", "reshape"):
-        node = node.inputs[0].node
-    return splat_element(node) if node.operator.name == "constant" else None
+def operands_read(node: Node) -> tuple[Value, ...]:
+    """A node's operands, without the one that a scatter's kernel writes as a constant."""
+    return node.inputs[1:] if _fill(node) is not None else node.inputs
+
+
+def _fill(node: Node) -> bool | int | float | None:
+    """The element that a scatter starts from everywhere, as the zeros of a gradient; ``None``: there is none."""
+    if node.operator.name not in SCATTERS or node.outputs[0].type.size == 0:
+        return None
+    start = node.inputs[0].node
+    while start.operator.name in ("broadcast", "reshape"):
+        start = start.inputs[0].node
+    return splat_element(start) if start.operator.name == "constant" else None
 
 
 class _Scatter:
@@ -111,14 +121,20 @@ class _Scatter:
             source = writer.binary("add", writer.binary("mul", outer, number), step)
             origin = writer.offset(updates, self.dtype, writer.binary("mul", source, inner))
             kind = ARITHMETIC_KIND[self.dtype.name]
-            operation = "fadd" if self.dtype.is_floating else "add"
 
             def add(index: Register, count: int, mask: Register | None) -> None:
                 here = writer.offset(goal, self.dtype, index)
-                old = writer.load(here, self.dtype, count, mask)
                 new = writer.load(writer.offset(origin, self.dtype, index), self.dtype, count, mask)
-                writer.store(here, writer.binary(operation, old, new), self.dtype, mask)
+                if self.node.operator.name != "scatter_set":
+                    new = self._combine(writer, writer.load(here, self.dtype, count, mask), new)
+                writer.store(here, new, self.dtype, mask)
 
             lanes = writer.target.vector_bytes // KIND_BYTES[kind]
             if self.inner:
                 each_vector(writer, 0, self.inner, lanes, add)
+
+    def _combine(self, writer: Writer, old: Register, new: Register) -> Register:
+        name = self.node.operator.name
+        if name == "scatter_add":
+            return writer.binary("fadd" if self.dtype.is_floating else "add", old, new)
+        return (larger if name == "scatter_max" else smaller)(writer, old, new, self.dtype)

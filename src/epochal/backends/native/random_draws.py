@@ -142,12 +142,27 @@ def _philox(draw: Draw, block: Register) -> list[Register]:
 
 
 def _multiply(writer: Writer, x: Register, factor: int) -> tuple[Register, Register]:
-    """High and low halves of a 32 by 32 bit product."""
-    wide = writer.convert("zext", x, "i64")
-    product = writer.binary("mul", wide, Register(_wide(factor, x.lanes), "i64", x.lanes))
-    high = writer.convert("trunc", _shift(writer, product, 32), "i32")
-    return high, writer.convert("trunc", product, "i32")
+    """High and low halves of a 32 by 32 bit product.
+
+    Vector units multiply the even lanes only: even and odd lanes apart, then the halves are put together again.
+    """
+    lanes = x.lanes
+    if lanes == 1:
+        product = writer.binary("mul", writer.convert("zext", x, "i64"), writer.constant(factor, "i64"))
+        return writer.convert("trunc", _shift(writer, product, 32), "i32"), writer.convert("trunc", product, "i32")
+    half = lanes // 2
+    low_half, shift = writer.constant(0xFFFFFFFF, "i64", half), writer.constant(32, "i64", half)
+    high_half = writer.constant(0xFFFFFFFF << 32, "i64", half)
+    multiplier = writer.constant(factor, "i64", half)
+    pairs = _reinterpret(writer, x, "i64", half)
+    even = writer.binary("mul", writer.binary("and", pairs, low_half), multiplier)
+    odd = writer.binary("mul", writer.binary("lshr", pairs, shift), multiplier)
+    high = writer.binary("or", writer.binary("lshr", even, shift), writer.binary("and", odd, high_half))
+    low = writer.binary("or", writer.binary("and", even, low_half), writer.binary("shl", odd, shift))
+    return _reinterpret(writer, high, "i32", lanes), _reinterpret(writer, low, "i32", lanes)
 
 
-def _wide(factor: int, lanes: int) -> str:
-    return str(factor) if lanes == 1 else f"splat (i64 {factor})"
+def _reinterpret(writer: Writer, x: Register, kind: str, lanes: int) -> Register:
+    """The same bits in lanes of another width."""
+    result = Register("", kind, lanes)
+    return writer.pure(f"bitcast {x.typed} to {result.type}", kind, lanes)

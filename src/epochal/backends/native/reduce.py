@@ -94,7 +94,7 @@ class Reducer:
 
     def start(self, writer: Writer, lanes: int) -> State:
         """The state before the first element."""
-        element = writer.constant(_identity(self.name, self.dtype), self.kind, lanes)
+        element = writer.constant(identity_of(self.name, self.dtype), self.kind, lanes)
         if self.name in POSITIONS:
             return element, writer.constant(-1, "i64", lanes)
         return (element,)
@@ -193,12 +193,8 @@ def position_form(node: Node, index: Index) -> Affine | None:
     return index[int(node.parameters["axis"])]
 
 
-def identity_element(node: Node) -> float | int:
-    """The result of reducing nothing."""
-    return _identity(node.operator.name, node.inputs[0].dtype)
-
-
-def _identity(name: str, dtype: DType) -> float | int:
+def identity_of(name: str, dtype: DType) -> float | int:
+    """What a reduction starts from."""
     if name in ("sum", "dot_general", "any"):
         return 0
     if name in ("prod", "all"):

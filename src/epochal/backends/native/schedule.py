@@ -18,14 +18,14 @@ from epochal.backends.native.kernel import CONTROL, Launch
 from epochal.backends.native.kernels.lower import LOWERS as PRODUCTS
 from epochal.backends.native.kernels.lower import lower
 from epochal.backends.native.loops_plan import Plan, plan_nest
-from epochal.backends.native.loops_scan import scan_launch
-from epochal.backends.native.loops_scatter import scatter_launch
+from epochal.backends.native.loops_scan import SCANS, scan_launch
+from epochal.backends.native.loops_scatter import SCATTERS, operands_read, scatter_launch
 from epochal.ir import Node, Value
 
 LOWERS: frozenset[str] = frozenset()
 """Composite operators that are not decomposed before they come here."""
 
-SPECIAL = {"scatter_add": scatter_launch, "cumulative_sum": scan_launch}
+SPECIAL = {**dict.fromkeys(SCATTERS, scatter_launch), **dict.fromkeys(SCANS, scan_launch)}
 """Operators with a nest of their own."""
 
 TINY = 2000.0  # nanoseconds
@@ -71,7 +71,7 @@ class _Order:
     def _enter(self, item: Item) -> None:
         values: Iterable[Value]
         if isinstance(item, Node):
-            values, made = item.inputs, list(item.outputs)
+            values, made = operands_read(item), list(item.outputs)
         elif item.product is not None:
             epilogue = epilogue_of(item, item.product)
             assert epilogue is not None
