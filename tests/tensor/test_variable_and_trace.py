@@ -215,6 +215,20 @@ def test_methods():
     assert gone() is None
 
 
+def test_methods_of_objects_without_weak_references():
+    class Model:
+        __slots__ = ("factor",)
+
+        @function
+        def run(self, x):
+            return x * self.factor
+
+    one = Model()
+    one.factor = Variable(2.0)
+    assert [float(one.run(convert(float(x)))) for x in range(3)] == [0.0, 2.0, 4.0]
+    assert Model.run.experimental_get_tracing_count() == 1
+
+
 def test_variables_are_made_in_the_first_call_alone():
     made = []
 

@@ -42,7 +42,10 @@ class Function:
         """The function of a method: each instance has its own cache, which dies with it."""
         if instance is None:
             return self
-        found = self._bound.get(instance)
+        try:
+            found = self._bound.get(instance)
+        except TypeError:  # no hash or no weak references: the instance counts as an argument
+            return functools.partial(self, instance)
         if found is None:
             reference = weakref.ref(instance)
             python_function = self.python_function
