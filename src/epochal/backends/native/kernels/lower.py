@@ -11,6 +11,7 @@ from epochal.backends.native.kernels.geometry import Geometry, geometry_of
 from epochal.backends.native.kernels.pooling import POOLS, lower_pool
 from epochal.backends.native.kernels.problem import arrange
 from epochal.backends.native.kernels.product import lower_product, product_launch
+from epochal.backends.native.kernels.sparse import sparse_data_gradient, sparse_weight_gradient, suits_sparse
 from epochal.backends.native.kernels.swap import swap_launch
 from epochal.backends.native.kernels.weights import weight_gradient_launches
 from epochal.ir import Node
@@ -45,6 +46,8 @@ def lower(node: Node, epilogue: Epilogue | None = None) -> tuple[Launch, ...] | 
     if name == "conv_weight_gradient":
         geometry = geometry_of(node)
         finish = Finish(node.outputs[0], epilogue)
+        if geometry is not None and suits_sparse(geometry, node.inputs[1]):
+            return sparse_weight_gradient(node, geometry, finish)
         return None if geometry is None else weight_gradient_launches(node, geometry, finish)
     return None
 
@@ -101,6 +104,8 @@ def _data_gradient(node: Node, geometry: Geometry, epilogue: Epilogue | None) ->
     y, window = geometry.y, geometry.window
     if geometry.depthwise:
         return (_depthwise(node, geometry, finish),)
+    if suits_sparse(geometry, node.inputs[0]):
+        return sparse_data_gradient(node, geometry, finish)
     swapped = swap_launch(node.inputs[1], geometry.taps, geometry.inputs, y[2])
     sweep = Sweep(
         geometry.dtype, geometry.images, geometry.groups, window, geometry.outputs, geometry.inputs,

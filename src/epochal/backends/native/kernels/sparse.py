@@ -1,0 +1,396 @@
+"""Gradients of a convolution before a max-pooling, whose cotangent is zero but at one element of each window.
+
+At most a quarter of such a cotangent is not zero (a window of 2 x 2), and activations kill more, so both gradients
+visit the nonzero elements alone: the data gradient adds a row of the transposed kernel for each, the weight gradient
+a patch of the input. Adding a product with zero changes nothing, except that zero times infinity is left out too:
+what is infinite or not a number in the input or the kernel has made the loss so already.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from epochal.backends.native.emit import ARITHMETIC_KIND, Register, Writer, vector_lanes
+from epochal.backends.native.kernel import Kernel, Launch, Target
+from epochal.backends.native.kernels.axes import advance, decode, share
+from epochal.backends.native.kernels.block import load_columns, multiply_add
+from epochal.backends.native.kernels.combine import combine_launch
+from epochal.backends.native.kernels.finish import Finish
+from epochal.backends.native.kernels.geometry import Geometry
+from epochal.backends.native.kernels.swap import swap_launch
+from epochal.backends.native.kernels.work import digest
+from epochal.ir import Node, TensorType, Value, make_input
+
+SHARE = 4
+"""Elements of a cotangent for each that is not zero, at least."""
+
+MOST_VECTORS = 20
+"""Accumulators of a patch."""
+
+GROUPS = 8
+"""Groups of samples of the weight gradient."""
+
+CHANNELS = 32
+"""Channels whose nonzero elements one mask tells."""
+
+
+def is_sparse(value: Value) -> bool:
+    """Whether all but a known share of a value's elements are zero: the gradient of a max-pooling of windows side by
+    side, perhaps multiplied with something or selected from."""
+    while True:
+        node = value.node
+        name = node.operator.name
+        if name == "max_pool_gradient":
+            window, strides = tuple(node.parameters["window"]), tuple(node.parameters["strides"])
+            area = 1
+            for size in window:
+                area *= size
+            return window == strides and area >= SHARE and not any(map(any, node.parameters["padding"]))
+        if name == "mul":
+            return any(is_sparse(operand) for operand in node.inputs)
+        if name != "select" or not _is_zero(node.inputs[2]):
+            return False
+        value = node.inputs[1]
+
+
+def _is_zero(value: Value) -> bool:
+    while value.node.operator.name in ("broadcast", "reshape"):
+        value = value.node.inputs[0]
+    return value.node.operator.name == "constant" and not value.node.parameters["value"].any()
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """What one output pixel sees: `rows` rows of `run` elements side by side, `pitch` apart; in vectors.
+
+    Attributes:
+        parts: The vectors in parts of at most `MOST_VECTORS`: pairs (offset in the patch, offset in the image), and
+            the lanes in use.
+    """
+
+    lanes: int
+    parts: tuple[tuple[tuple[int, int, int], ...], ...]
+
+
+def patch_of(geometry: Geometry, lanes: int) -> Patch:
+    run = geometry.window[1] * geometry.x[2]
+    pitch = geometry.x[1] * geometry.x[2]
+    vectors = [
+        (row * run + start, row * pitch + start, min(lanes, run - start))
+        for row in range(geometry.window[0])
+        for start in range(0, run, lanes)
+    ]
+    count = -(-len(vectors) // MOST_VECTORS)
+    bounds = [len(vectors) * part // count for part in range(count + 1)]
+    return Patch(lanes, tuple(tuple(vectors[low:high]) for low, high in itertools.pairwise(bounds)))
+
+
+def suits_sparse(geometry: Geometry, cotangent: Value) -> bool:
+    """Whether the gradients of a convolution should visit the nonzero elements of the cotangent alone."""
+    return (
+        geometry.strides == (1, 1)
+        and geometry.dilations == (1, 1)
+        and geometry.groups == 1
+        and not geometry.padded
+        and geometry.taps > 1
+        and geometry.dtype.name in ("float32", "float64")
+        and 16 <= geometry.taps * geometry.inputs <= 1024
+        and geometry.y[2] >= 16
+        and is_sparse(cotangent)
+    )
+
+
+def _mask(writer: Writer, geometry: Geometry, pointer: Register, channels: int, lanes: int) -> Register:
+    """Bit i (of an i64): whether element i is not zero."""
+    dtype = geometry.dtype
+    zero = writer.constant(0, ARITHMETIC_KIND[dtype.name], lanes)
+    bits: Register | None = None
+    for start in range(0, channels, lanes):
+        width = min(lanes, channels - start)
+        vector = load_columns(writer, writer.offset(pointer, dtype, start), dtype, lanes, width)
+        nonzero = writer.compare("une", vector, zero)
+        kind = f"i{lanes}"
+        part = writer.pure(f"bitcast {nonzero.typed} to {kind}", kind)
+        part = writer.convert("zext", part, "i64")
+        if start:
+            part = writer.binary("shl", part, writer.constant(start, "i64"))
+        bits = part if bits is None else writer.binary("or", bits, part)
+    assert bits is not None
+    return bits
+
+
+def _each(
+    writer: Writer,
+    bits: Register,
+    body: Callable[[Register, list[Register]], list[Register]],
+    carried: Sequence[Register],
+) -> list[Register]:
+    """`body` for the number of each set bit, lowest first, with carried values."""
+    count = writer.intrinsic("llvm.ctpop", bits)
+    with writer.loop(writer.constant(0, "i64"), count) as loop:
+        left = loop.carry(bits)
+        phis = [loop.carry(value) for value in carried]
+        number = writer.intrinsic("llvm.cttz", left, extra="i1 true")
+        after = body(number, phis)
+        fewer = writer.binary("add", left, writer.constant(-1, "i64"))
+        loop.set(left, writer.binary("and", left, fewer))
+        for phi, value in zip(phis, after, strict=True):
+            loop.set(phi, value)
+    return [loop.result(phi) for phi in phis]
+
+
+class SparseDataGradient:
+    """Adds, for each nonzero element of an image's cotangent, its channel's kernel to the patch it saw.
+
+    Arguments: cotangent, the kernel as ``[O][taps * C]``. The image is summed in scratch, then goes through the
+    epilogue.
+    """
+
+    def __init__(self, geometry: Geometry, finish: Finish) -> None:
+        self.geometry, self.finish = geometry, finish
+        self.size = geometry.x[0] * geometry.x[1] * geometry.x[2]
+        self.places = [steps if len(steps) == 4 else (steps[0], 0, *steps[1:]) for steps in finish.strides]
+
+    def emit(self, target: Target) -> str:
+        writer = Writer(target)
+        g = self.geometry
+        lanes = vector_lanes(target, ARITHMETIC_KIND[g.dtype.name])
+        patch = patch_of(g, lanes)
+        writer.declare("declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)")
+        with writer.loop(Register("%begin", "i64"), Register("%end", "i64")) as image:
+            size = self.size * g.dtype.itemsize
+            writer.line(f"call void @llvm.memset.p0.i64(ptr %scratch, i8 0, i64 {size}, i1 false)")
+            zero = writer.constant(0, "i64")
+            (start,) = advance(writer, [zero], image.index, (g.y[0] * g.y[1] * g.y[2],))
+            with writer.loop(0, g.y[0]) as row, writer.loop(0, g.y[1]) as column:
+                places = advance(writer, [start, zero], row.index, (g.y[1] * g.y[2], g.x[1] * g.x[2]))
+                places = advance(writer, places, column.index, (g.y[2], g.x[2]))
+                cotangent = writer.offset(writer.argument(0), g.dtype, places[0])
+                pixel = writer.offset(Register("%scratch", "ptr"), g.dtype, places[1])
+                full, rest = divmod(g.y[2], CHANNELS)
+                if full:
+                    with writer.loop(0, full) as chunk:
+                        first = writer.binary("mul", chunk.index, writer.constant(CHANNELS, "i64"))
+                        self._channels(writer, patch, cotangent, pixel, first, CHANNELS)
+                if rest:
+                    self._channels(writer, patch, cotangent, pixel, writer.constant(full * CHANNELS, "i64"), rest)
+            self._finish(writer, lanes, image.index)
+        return writer.module()
+
+    def _channels(
+        self, writer: Writer, patch: Patch, cotangent: Register, pixel: Register, first: Register, channels: int
+    ) -> None:
+        """What some channels of one pixel, from `first` on, send back."""
+        g = self.geometry
+        rows = g.taps * g.x[2]
+        here = writer.offset(cotangent, g.dtype, first)
+        bits = _mask(writer, g, here, channels, patch.lanes)
+        (start,) = advance(writer, [writer.constant(0, "i64")], first, (rows,))
+        kernel = writer.offset(writer.argument(1), g.dtype, start)
+        with writer.when(writer.compare("ne", bits, writer.constant(0, "i64"))):
+            for part in patch.parts:
+                pointers = [writer.offset(pixel, g.dtype, place) for _, place, _ in part]
+                sums = [
+                    load_columns(writer, pointer, g.dtype, patch.lanes, width)
+                    for pointer, (_, _, width) in zip(pointers, part, strict=True)
+                ]
+
+                def add(
+                    number: Register, sums: list[Register], part: Sequence[tuple[int, int, int]] = part
+                ) -> list[Register]:
+                    value = writer.load(writer.offset(here, g.dtype, number), g.dtype)
+                    spread = writer.splat(value, patch.lanes)
+                    (place,) = advance(writer, [writer.constant(0, "i64")], number, (rows,))
+                    row = writer.offset(kernel, g.dtype, place)
+                    return [
+                        multiply_add(
+                            writer,
+                            spread,
+                            load_columns(writer, writer.offset(row, g.dtype, at), g.dtype, patch.lanes, width),
+                            old,
+                        )
+                        for old, (at, _, width) in zip(sums, part, strict=True)
+                    ]
+
+                sums = _each(writer, bits, add, sums)
+                for pointer, value, (_, _, width) in zip(pointers, sums, part, strict=True):
+                    mask = None if width == patch.lanes else writer.tail_mask(width, patch.lanes)
+                    writer.store(pointer, value, g.dtype, mask)
+
+    def _finish(self, writer: Writer, lanes: int, image: Register) -> None:
+        """The image from scratch to its outputs."""
+        g = self.geometry
+        places = [writer.constant(0, "i64")] * (1 + len(self.places))
+        places = advance(writer, places, image, (0, *(place[0] for place in self.places)))
+        channels = g.x[2]
+        widths = [min(lanes, channels - start) for start in range(0, channels, lanes)]
+        steps = (channels, *(place[2] for place in self.places))
+        with writer.loop(0, g.x[0]) as row, writer.loop(0, g.x[1]) as column:
+            here = advance(writer, places, row.index, (g.x[1] * channels, *(place[1] for place in self.places)))
+            here = advance(writer, here, column.index, steps)
+            pointer = writer.offset(Register("%scratch", "ptr"), g.dtype, here[0])
+            tile = [
+                load_columns(writer, writer.offset(pointer, g.dtype, index * lanes), g.dtype, lanes, width)
+                for index, width in enumerate(widths)
+            ]
+            rows = [(0,)] * len(self.places)
+            self.finish.store(writer, [tile], lanes, widths, 2, here[1:], rows, [place[3] for place in self.places])
+
+
+def sparse_data_gradient(node: Node, geometry: Geometry, finish: Finish) -> tuple[Launch, ...]:
+    """The kernel transposed, then the gradient."""
+    rows = geometry.taps * geometry.x[2]
+    swapped = swap_launch(node.inputs[1], 1, rows, geometry.y[2])
+    gradient = SparseDataGradient(geometry, finish)
+    kernel = Kernel(
+        key=digest("sparse data gradient", geometry, finish.key),
+        emit=gradient.emit,
+        pieces=geometry.images,
+        cost=100 + geometry.work / SHARE / 60 + node.outputs[0].type.size / 8,
+        scratch=gradient.size * geometry.dtype.itemsize,
+        inplace=finish.inplace(2),
+    )
+    inputs = (node.inputs[0], swapped.outputs[0], *finish.inputs)
+    return (swapped, Launch(kernel, inputs, finish.outputs))
+
+
+class SparseWeightGradient:
+    """Adds, for each nonzero element of the cotangent, the patch of the input it saw to its channel's sums.
+
+    Arguments: input, cotangent, sums ``[groups][O][taps * C]``. A piece is a group of samples and `CHANNELS` channels;
+    image by image, it first lists each channel's nonzero elements.
+    """
+
+    def __init__(self, geometry: Geometry) -> None:
+        self.geometry = geometry
+        self.samples = min(geometry.images, GROUPS)
+        self.bands = -(-geometry.y[2] // CHANNELS)
+        self.rows = geometry.taps * geometry.x[2]
+        self.pixels = geometry.y[0] * geometry.y[1]
+
+    @property
+    def pieces(self) -> int:
+        return self.samples * self.bands
+
+    @property
+    def scratch(self) -> int:
+        """Counts, then for each channel the offsets (i64) and values of its elements."""
+        return CHANNELS * 8 * (1 + 2 * self.pixels)
+
+    def emit(self, target: Target) -> str:
+        writer = Writer(target)
+        g = self.geometry
+        lanes = vector_lanes(target, ARITHMETIC_KIND[g.dtype.name])
+        patch = patch_of(g, lanes)
+        writer.declare("declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)")
+        with writer.loop(Register("%begin", "i64"), Register("%end", "i64")) as piece:
+            sample, band = decode(writer, piece.index, [self.samples, self.bands])
+            begin, end = share(writer, sample, g.images, self.samples)
+            (sums,) = advance(writer, [writer.constant(0, "i64")], sample, (self.rows * g.y[2],))
+            with writer.loop(begin, end) as image:
+                start = writer.compare("eq", image.index, begin)
+                zero = writer.constant(0, "i64")
+                steps = (g.x[0] * g.x[1] * g.x[2], self.pixels * g.y[2], 0)
+                places = advance(writer, [zero, zero, sums], image.index, steps)
+                first = writer.binary("mul", band, writer.constant(CHANNELS, "i64"))
+                full, rest = divmod(g.y[2], CHANNELS)
+                for predicate, width in (("slt", CHANNELS if full else 0), ("eq", rest)):
+                    if width:
+                        with writer.when(writer.compare(predicate, band, writer.constant(full, "i64"))):
+                            (cotangent,) = advance(writer, [places[1]], first, (1,))
+                            self._list(writer, lanes, cotangent, width)
+                left = writer.binary("sub", writer.constant(g.y[2], "i64"), first)
+                channels = writer.intrinsic("llvm.smin", left, writer.constant(CHANNELS, "i64"))
+                there = advance(writer, places, first, (0, 0, self.rows))
+                with writer.loop(zero, channels) as channel:
+                    self._add(writer, patch, there, channel.index, start)
+        return writer.module()
+
+    def _entries(self, writer: Writer, channel: Register) -> tuple[Register, Register, Register]:
+        """Where a channel's count, offsets and values are."""
+        scratch = Register("%scratch", "ptr")
+        count = writer.offset(scratch, "i64", channel)
+        place = writer.binary("mul", channel, writer.constant(self.pixels, "i64"))
+        offsets = writer.offset(writer.offset(scratch, "i64", CHANNELS), "i64", place)
+        values = writer.offset(writer.offset(scratch, "i64", CHANNELS * (1 + self.pixels)), self.geometry.dtype, place)
+        return count, offsets, values
+
+    def _list(self, writer: Writer, lanes: int, cotangent: Register, channels: int) -> None:
+        """Lists the nonzero elements of an image, a list for each of some channels."""
+        g = self.geometry
+        writer.line(f"call void @llvm.memset.p0.i64(ptr %scratch, i8 0, i64 {CHANNELS * 8}, i1 false)")
+        with writer.loop(0, g.y[0]) as row, writer.loop(0, g.y[1]) as column:
+            zero = writer.constant(0, "i64")
+            places = advance(writer, [cotangent, zero], row.index, (g.y[1] * g.y[2], g.x[1] * g.x[2]))
+            places = advance(writer, places, column.index, (g.y[2], g.x[2]))
+            pointer = writer.offset(writer.argument(1), g.dtype, places[0])
+            bits = _mask(writer, g, pointer, channels, lanes)
+
+            def enter(number: Register, carried: list[Register]) -> list[Register]:
+                count, offsets, values = self._entries(writer, number)
+                index = writer.effect(f"load i64, ptr {count.name}, align 8", "i64")
+                slot = writer.offset(offsets, "i64", index)
+                writer.line(f"store {places[1].typed}, ptr {slot.name}, align 8")
+                value = writer.load(writer.offset(pointer, g.dtype, number), g.dtype)
+                writer.store(writer.offset(values, g.dtype, index), value, g.dtype)
+                more = writer.binary("add", index, writer.constant(1, "i64"))
+                writer.line(f"store {more.typed}, ptr {count.name}, align 8")
+                return carried
+
+            _each(writer, bits, enter, [])
+
+    def _add(
+        self, writer: Writer, patch: Patch, places: Sequence[Register], channel: Register, start: Register
+    ) -> None:
+        """One channel's elements of one image, added to its sums."""
+        g = self.geometry
+        count, offsets, values = self._entries(writer, channel)
+        number = writer.effect(f"load i64, ptr {count.name}, align 8", "i64")
+        x = writer.offset(writer.argument(0), g.dtype, places[0])
+        (place,) = advance(writer, [places[2]], channel, (self.rows,))
+        sums = writer.offset(writer.argument(2), g.dtype, place)
+        zero = writer.constant(0, ARITHMETIC_KIND[g.dtype.name], patch.lanes)
+        for part in patch.parts:
+            pointers = [writer.offset(sums, g.dtype, at) for at, _, _ in part]
+            old = [
+                writer.select(start, zero, load_columns(writer, pointer, g.dtype, patch.lanes, width))
+                for pointer, (_, _, width) in zip(pointers, part, strict=True)
+            ]
+            with writer.loop(writer.constant(0, "i64"), number) as loop:
+                phis = [loop.carry(value) for value in old]
+                slot = writer.offset(offsets, "i64", loop.index)
+                offset = writer.effect(f"load i64, ptr {slot.name}, align 8", "i64")
+                value = writer.load(writer.offset(values, g.dtype, loop.index), g.dtype)
+                spread = writer.splat(value, patch.lanes)
+                corner = writer.offset(x, g.dtype, offset)
+                for phi, (_, at, width) in zip(phis, part, strict=True):
+                    seen = load_columns(writer, writer.offset(corner, g.dtype, at), g.dtype, patch.lanes, width)
+                    loop.set(phi, multiply_add(writer, spread, seen, phi))
+            for pointer, phi, (_, _, width) in zip(pointers, phis, part, strict=True):
+                mask = None if width == patch.lanes else writer.tail_mask(width, patch.lanes)
+                writer.store(pointer, loop.result(phi), g.dtype, mask)
+
+
+def sparse_weight_gradient(node: Node, geometry: Geometry, finish: Finish) -> tuple[Launch, ...]:
+    """Sums of each group of samples, turned round, then added."""
+    gradient = SparseWeightGradient(geometry)
+    shape = (gradient.samples, geometry.y[2], gradient.rows)
+    partial = make_input(TensorType(geometry.dtype, shape), "partial")
+    kernel = Kernel(
+        key=digest("sparse weight gradient", geometry),
+        emit=gradient.emit,
+        pieces=gradient.pieces,
+        cost=100 + geometry.work / SHARE / 60,
+        scratch=gradient.scratch,
+    )
+    turned = swap_launch(partial, gradient.samples, geometry.y[2], gradient.rows)
+    return (
+        Launch(kernel, node.inputs, (partial,)),
+        turned,
+        combine_launch(turned.outputs[0], gradient.samples, finish),
+    )
+
+
+__all__ = ["is_sparse", "sparse_data_gradient", "sparse_weight_gradient", "suits_sparse"]
