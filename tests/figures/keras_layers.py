@@ -87,6 +87,24 @@ CASES = {
     "up_sampling2d": (L.UpSampling2D((2, 3)), [IMAGE], None),
     "rescaling": (L.Rescaling(0.5, offset=-1.0), [TABLE], None),
     "identity": (L.Identity(), [TABLE], None),
+    "bidirectional": (L.Bidirectional(L.LSTM(2, return_sequences=True)), [SEQUENCE], None),
+    "bidirectional_sum": (L.Bidirectional(L.GRU(2), merge_mode="sum"), [SEQUENCE], None),
+    "time_distributed": (L.TimeDistributed(L.Dense(3)), [SEQUENCE], None),
+    "einsum_dense": (L.EinsumDense("abc,cde->abde", (None, 2, 3), activation="relu", bias_axes="de"), [SEQUENCE], None),
+    "einsum_dense_dots": (L.EinsumDense("...x,xy->...y", 5, bias_axes="y"), [SEQUENCE], None),
+    "multi_head_attention": (L.MultiHeadAttention(2, 3), [SEQUENCE, (3, 6, 4)], None),
+    "depthwise_conv1d": (L.DepthwiseConv1D(2, depth_multiplier=2), [SEQUENCE], None),
+    "depthwise_conv2d": (L.DepthwiseConv2D(3, depth_multiplier=2, padding="same", strides=2), [WIDE], None),
+    "separable_conv1d": (L.SeparableConv1D(3, 2), [SEQUENCE], None),
+    "separable_conv2d": (L.SeparableConv2D(3, 2, depth_multiplier=2), [IMAGE], None),
+    "conv1d_transpose": (L.Conv1DTranspose(2, 3, strides=2), [SEQUENCE], None),
+    "conv2d_transpose": (L.Conv2DTranspose(2, 3, strides=2, padding="same"), [IMAGE], None),
+    "conv2d_transpose_valid": (L.Conv2DTranspose(2, (2, 3), strides=(3, 1), activation="relu"), [IMAGE], None),
+    "normalization": (L.Normalization(mean=[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], variance=[1.0] * 6), [TABLE], None),
+    "unit_normalization": (L.UnitNormalization(), [TABLE], None),
+    "rms_normalization": (L.RMSNormalization(), [SEQUENCE], None),
+    "group_normalization": (L.GroupNormalization(groups=2), [WIDE], None),
+    "gaussian_dropout_inference": (L.GaussianDropout(0.5), [TABLE], False),
     "activity_regularization": (L.ActivityRegularization(l1=0.1, l2=0.2), [TABLE], None),
 }
 
@@ -101,7 +119,12 @@ def main() -> None:
         ]
         tensors = [tf.constant(x) for x in inputs]
         given = tensors if len(tensors) > 1 else tensors[0]
-        layer(given)
+        together = (
+            (lambda layer, x, **flags: layer(*x, **flags))
+            if "attention" in name
+            else lambda layer, x, **flags: layer(x, **flags)
+        )
+        together(layer, given)
         for weight in layer.weights:
             drawn = rng.normal(size=weight.shape, scale=0.5).astype("float32")
             weight.assign(np.abs(drawn) + 0.1 if "variance" in weight.name else drawn)
@@ -110,7 +133,7 @@ def main() -> None:
         with tf.GradientTape() as tape:
             for tensor in tensors:
                 tape.watch(tensor)
-            outputs = layer(given, **flags)
+            outputs = together(layer, given, **flags)
             outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
             cotangents = [rng.normal(size=output.shape).astype("float32") for output in outputs]
             total = sum(tf.reduce_sum(output * seed) for output, seed in zip(outputs, cotangents, strict=True))

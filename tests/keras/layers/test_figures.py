@@ -27,9 +27,15 @@ def arrays(name, kind):
 
 
 def plain(config):
-    """As JSON has it, without what is numbered anew in each process."""
-    text = json.loads(json.dumps(config))
-    return json.loads(json.dumps(text, sort_keys=True))
+    """As JSON has it."""
+    return without_shapes(json.loads(json.dumps(config)))
+
+
+def without_shapes(config):
+    """Without the shapes that layers inside were built for."""
+    if isinstance(config, dict):
+        return {key: without_shapes(value) for key, value in config.items() if key != "build_config"}
+    return [without_shapes(value) for value in config] if isinstance(config, list) else config
 
 
 def made(name):
@@ -38,6 +44,8 @@ def made(name):
 
 
 def called(layer, inputs, training):
+    if isinstance(layer, layers.MultiHeadAttention):
+        return layer(*inputs)
     given = inputs if len(inputs) > 1 else inputs[0]
     return layer(given) if training is None else layer(given, training=training)
 

@@ -1,6 +1,7 @@
 """Keras's layers."""
 
 from epochal.keras.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
+from epochal.keras.layers.attention import EinsumDense, MultiHeadAttention
 from epochal.keras.layers.convolution import Conv1D, Conv2D, Convolution1D, Convolution2D
 from epochal.keras.layers.dense import Dense
 from epochal.keras.layers.embedding import Embedding
@@ -46,7 +47,14 @@ from epochal.keras.layers.pooling import (
     MaxPooling1D,
     MaxPooling2D,
 )
-from epochal.keras.layers.regularization import ActivityRegularization, Dropout, GaussianNoise, SpatialDropout1D
+from epochal.keras.layers.regularization import (
+    ActivityRegularization,
+    Dropout,
+    GaussianDropout,
+    GaussianNoise,
+    SpatialDropout1D,
+    SpatialDropout2D,
+)
 from epochal.keras.layers.reshaping import (
     Cropping1D,
     Cropping2D,
@@ -60,8 +68,22 @@ from epochal.keras.layers.reshaping import (
     ZeroPadding2D,
 )
 from epochal.keras.layers.rnn import RNN, StackedRNNCells
+from epochal.keras.layers.scaling import GroupNormalization, Normalization, RMSNormalization, UnitNormalization
+from epochal.keras.layers.separable import (
+    Conv1DTranspose,
+    Conv2DTranspose,
+    Convolution1DTranspose,
+    Convolution2DTranspose,
+    DepthwiseConv1D,
+    DepthwiseConv2D,
+    SeparableConv1D,
+    SeparableConv2D,
+    SeparableConvolution1D,
+    SeparableConvolution2D,
+)
 from epochal.keras.layers.simple import Identity, Lambda, Masking, Rescaling
 from epochal.keras.layers.simple_rnn import SimpleRNN, SimpleRNNCell
+from epochal.keras.layers.wrappers import Bidirectional, TimeDistributed, Wrapper
 
 __all__ = [
     "ELU",
@@ -77,19 +99,28 @@ __all__ = [
     "AvgPool1D",
     "AvgPool2D",
     "BatchNormalization",
+    "Bidirectional",
     "Concatenate",
     "Conv1D",
+    "Conv1DTranspose",
     "Conv2D",
+    "Conv2DTranspose",
     "Convolution1D",
+    "Convolution1DTranspose",
     "Convolution2D",
+    "Convolution2DTranspose",
     "Cropping1D",
     "Cropping2D",
     "Dense",
+    "DepthwiseConv1D",
+    "DepthwiseConv2D",
     "Dot",
     "Dropout",
+    "EinsumDense",
     "Embedding",
     "Flatten",
     "GRUCell",
+    "GaussianDropout",
     "GaussianNoise",
     "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
@@ -99,6 +130,7 @@ __all__ = [
     "GlobalMaxPool2D",
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
+    "GroupNormalization",
     "Identity",
     "Input",
     "InputLayer",
@@ -115,21 +147,32 @@ __all__ = [
     "MaxPooling2D",
     "Maximum",
     "Minimum",
+    "MultiHeadAttention",
     "Multiply",
+    "Normalization",
     "PReLU",
     "Permute",
+    "RMSNormalization",
     "ReLU",
     "RepeatVector",
     "Rescaling",
     "Reshape",
+    "SeparableConv1D",
+    "SeparableConv2D",
+    "SeparableConvolution1D",
+    "SeparableConvolution2D",
     "SimpleRNN",
     "SimpleRNNCell",
     "Softmax",
     "SpatialDropout1D",
+    "SpatialDropout2D",
     "StackedRNNCells",
     "Subtract",
+    "TimeDistributed",
+    "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",
+    "Wrapper",
     "ZeroPadding1D",
     "ZeroPadding2D",
     "add",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from epochal.errors import ArgumentError
-from epochal.keras import random
+from epochal.keras import random, settings
 from epochal.keras.layers.input_spec import InputSpec
 from epochal.keras.layers.layer import Layer
 from epochal.keras.regularizers import L1L2
@@ -79,6 +80,60 @@ class SpatialDropout1D(Dropout):
 
     def get_config(self) -> dict[str, Any]:
         return {"rate": self.rate, "seed": self.seed, "name": self.name, "dtype": self.dtype}
+
+
+class SpatialDropout2D(Dropout):
+    """Dropout of whole channels of an image.
+
+    Args:
+        rate: Between 0 and 1.
+        data_format: Where the channels are.
+        seed: Integer that fixes the draws.
+        name: Name.
+        dtype: Element type or policy.
+    """
+
+    def __init__(
+        self,
+        rate: float,
+        data_format: str | None = None,
+        seed: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(rate, seed=seed, name=name, dtype=dtype)
+        self.data_format = settings.standardize_data_format(data_format)
+        self.input_spec = InputSpec(ndim=4)
+
+    def _noise_shape(self, inputs: Any) -> Any:
+        return (None, None, 1, 1) if self.data_format == "channels_first" else (None, 1, 1, None)
+
+    def get_config(self) -> dict[str, Any]:
+        named = {"rate": self.rate, "seed": self.seed, "name": self.name, "dtype": self.dtype}
+        return {**named, "data_format": self.data_format}
+
+
+class GaussianDropout(_Noise):
+    """In training, inputs are multiplied by normal noise of mean 1 and variance rate / (1 - rate).
+
+    Args:
+        rate: Between 0 and 1.
+        seed: Integer that fixes the draws.
+        **kwargs: Of `Layer`.
+    """
+
+    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(rate, seed, **kwargs)
+
+    def call(self, inputs: Any, training: Any = False) -> Any:
+        if not training or self.rate == 0:
+            return inputs
+        deviation = math.sqrt(self.rate / (1.0 - self.rate))
+        noise = random.normal(inputs.dimensions, 1.0, deviation, dtype=self.compute_dtype, seed=self.seed_generator)
+        return F.multiply(inputs, noise)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "rate": self.rate, "seed": self.seed}
 
 
 class GaussianNoise(_Noise):
