@@ -10,6 +10,7 @@ Memory layout (i64 words unless said otherwise)::
     context   0 records   1 frames   2 bytes a frame   3 byte offset of the slots in a frame
               4 scratch   5 scratch bytes a thread     6 threads   7 pauses before sleeping   8 system
               16 arrived (i32)   24 generation (i32), sleepers (i32)   32 error (i32), snapshot (i32)
+              33 one more than the record that failed
               40... mailboxes of threads 1, 2, ...
     frame     0 position   1 runs left   2... loop counters, then the slots: pointers of arguments
     record    8 words: kind | flags, and what `KIND_...` says
@@ -35,6 +36,7 @@ from epochal.backends.native.engine import Code, Source, engine
 
 RECORD_WORDS: Final = 8
 FRAME_COUNTERS: Final = 2
+CONTEXT_BLAME: Final = 33
 CONTEXT_MAILBOXES: Final = 40
 
 KIND_KERNEL: Final = 0  # 1 function, 2 first slot, 3 pieces
@@ -202,6 +204,7 @@ entry:
   %system = load ptr, ptr %system.p
   %error = getelementptr i64, ptr %context, i64 32
   %snapshot = getelementptr i32, ptr %context, i64 65
+  %blame.p = getelementptr i64, ptr %context, i64 33
   %frame_offset = mul i64 %frame_bytes, %thread
   %frame = getelementptr i8, ptr %frames, i64 %frame_offset
   %counters = getelementptr i64, ptr %frame, i64 2
@@ -276,11 +279,15 @@ perform:
 kernel:
   %function = inttoptr i64 %word1 to ptr
   call void %function(ptr %slot, i64 %begin, i64 %finish, ptr %scratch, ptr %error)
-  br i1 %alone, label %check, label %next
-check:
   %code = load i32, ptr %error
   %code.set = icmp ne i32 %code, 0
-  br i1 %code.set, label %failed, label %next
+  br i1 %code.set, label %blame, label %next
+blame:
+  %blamed = load i64, ptr %blame.p
+  %unknown = icmp eq i64 %blamed, 0
+  %culprit = select i1 %unknown, i64 %following, i64 %blamed
+  store i64 %culprit, ptr %blame.p
+  br i1 %alone, label %failed, label %next
 copy:
   %destination = load ptr, ptr %slot
   %source.p = getelementptr i64, ptr %slot, i64 1
@@ -383,7 +390,9 @@ entry:
   %fresh = icmp ne i64 %count, 0
   br i1 %fresh, label %prepare, label %post
 prepare:
+  %blame.p = getelementptr i64, ptr %context, i64 33
   store i64 0, ptr %error
+  store i64 0, ptr %blame.p
   br label %frame
 frame:
   %t = phi i64 [0, %prepare], [%t.next, %frame]

@@ -17,8 +17,8 @@ from epochal import config
 from epochal.backends.arrays import check_arrays
 from epochal.backends.native import driver, workers
 from epochal.backends.native.engine import Code
-from epochal.backends.native.kernel import ERROR_MESSAGES
-from epochal.backends.native.program import CallOut, Place
+from epochal.backends.native.failure import explain
+from epochal.backends.native.program import CallOut, Place, Work
 from epochal.backends.native.records import BASE_ARENA, BASE_FIRST, Table
 from epochal.errors import ArgumentError, ExecutionError
 from epochal.ir import Array, Program, TensorType
@@ -296,8 +296,20 @@ class Workspace:
             self._call(step, slot)
             status = self._launch(self._address, 0)
         if status < 0:
-            raise ExecutionError(f"The program failed: {ERROR_MESSAGES.get(-status, f'error {-status}')}.")
+            raise ExecutionError(self._explain(-status))
         self._stale = False
+
+    def _explain(self, code: int) -> str:
+        record = int(self._context[driver.CONTEXT_BLAME]) - 1
+        step = self._table.steps[record] if record >= 0 else None
+        if not isinstance(step, Work):
+            return explain(code, None)
+        launch, slot = step.launch, int(self._table.records[record, 2])
+        return explain(
+            code,
+            launch,
+            lambda position: _array_at(int(self._slots[0, slot + position]), launch.inputs[position].type),
+        )
 
     def _call(self, step: CallOut, slot: int) -> None:
         """Runs an operator's reference on the memory where its operands lie."""

@@ -79,9 +79,13 @@ class Place:
 class Work:
     """A kernel."""
 
-    kernel: Kernel
+    launch: Launch
     inputs: tuple[Place, ...]
     outputs: tuple[Place, ...]
+
+    @property
+    def kernel(self) -> Kernel:
+        return self.launch.kernel
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +212,7 @@ class _Lowering:
         inputs = tuple(self._place(value, places) for value in item.inputs)
         outputs = tuple(self._place(value, places) for value in item.outputs)
         if isinstance(item, Launch):
-            self.steps.append(Work(item.kernel, inputs, outputs))
+            self.steps.append(Work(item, inputs, outputs))
         elif item.operator.name == "cond":
             self._cond(item, inputs, outputs)
         elif item.operator.name == "while_loop":

@@ -58,7 +58,8 @@ class Table:
         offsets: For each slot, bytes from there.
         counters: Loop counters a frame needs.
         scratch: Bytes of scratch a thread needs.
-        calls: Call-outs, by status - 1, with the first slot of their inputs and of their outputs.
+        steps: The step of each record but the last.
+        calls: Call-outs, by status - 1, with their first slot.
         cost: Nanoseconds on one core.
         parallel: Whether more than one thread could help.
     """
@@ -69,6 +70,7 @@ class Table:
     offsets: Array
     counters: int
     scratch: int
+    steps: tuple[Step, ...]
     calls: tuple[tuple[CallOut, int], ...]
     cost: float
     parallel: bool
@@ -114,8 +116,7 @@ class _Builder:
                 loop_rows.append((len(rows), step.loop.serial))
             row = self._row(step, targets)
             rows.append([row[0] | flags, *row[1:], *[0] * (driver.RECORD_WORDS - len(row))])
-        end = driver.KIND_END | (driver.FLAG_BARRIER if len(self.steps) in barriers else 0)
-        rows.append([end] + [0] * (driver.RECORD_WORDS - 1))
+        rows.append([driver.KIND_END] + [0] * (driver.RECORD_WORDS - 1))
         records = aligned(len(rows) * driver.RECORD_WORDS, np.int64).reshape(len(rows), driver.RECORD_WORDS)
         records[...] = np.array(rows, dtype=np.int64)
         patches = self._patches(records, loop_rows)
@@ -127,6 +128,7 @@ class _Builder:
             offsets=np.array(self.offsets, dtype=np.int64),
             counters=self.lowered.loops,
             scratch=max((step.kernel.scratch for step in work), default=0),
+            steps=tuple(step for step in self.steps if not isinstance(step, Label)),
             calls=tuple(self.calls),
             cost=_total_cost(self.steps),
             parallel=any(parallel),
@@ -248,7 +250,7 @@ def _total_cost(steps: Sequence[Step]) -> float:
 
 
 class _Barriers:
-    """Finds the steps that need a barrier before them (the number of steps stands for the end of the run)."""
+    """Finds the steps that need a barrier before them."""
 
     def __init__(self, steps: Sequence[Step], parallel: Sequence[bool], ranges: _RangesOf) -> None:
         self.steps = steps
