@@ -109,6 +109,10 @@ CASES = {
 }
 
 
+def together(layer, given, **flags):
+    return layer(*given, **flags) if isinstance(layer, L.MultiHeadAttention) else layer(given, **flags)
+
+
 def main() -> None:
     rng = np.random.default_rng(2024)
     figures = {}
@@ -119,11 +123,6 @@ def main() -> None:
         ]
         tensors = [tf.constant(x) for x in inputs]
         given = tensors if len(tensors) > 1 else tensors[0]
-        together = (
-            (lambda layer, x, **flags: layer(*x, **flags))
-            if "attention" in name
-            else lambda layer, x, **flags: layer(x, **flags)
-        )
         together(layer, given)
         for weight in layer.weights:
             drawn = rng.normal(size=weight.shape, scale=0.5).astype("float32")

@@ -84,9 +84,8 @@ class EinsumDense(Layer):
         sizes: dict[str, int | None] = dict(zip(given, input_shape[leading:], strict=True))
         named = output[1:] if not leading else output
         partial = self.partial_output_shape[-len(named) :] if named else ()
-        for label, size in zip(named[len(named) - len(partial) :], partial, strict=True):
-            if size is not None:
-                sizes[label] = size
+        pairs = zip(named[len(named) - len(partial) :], partial, strict=True)
+        sizes.update({label: size for label, size in pairs if size is not None})
         shape = (*input_shape[:leading], *(sizes.get(label) for label in output))
         return kernel, output, sizes, shape
 

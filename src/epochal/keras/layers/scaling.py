@@ -225,8 +225,8 @@ class GroupNormalization(Layer):
             self.groups = channels
         if channels % self.groups:
             raise ArgumentError(
-                f"Layer '{self.name}' (GroupNormalization): the number of channels ({channels}) must be a multiple of the "
-                f"number of groups ({self.groups}). Received: input_shape={tuple(input_shape)}"
+                f"Layer '{self.name}' (GroupNormalization): the number of channels ({channels}) must be a multiple of "
+                f"the number of groups ({self.groups}). Received: input_shape={tuple(input_shape)}"
             )
         self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: channels})
         for name, wanted in (("gamma", self.scale), ("beta", self.center)):
