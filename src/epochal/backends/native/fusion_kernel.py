@@ -137,9 +137,8 @@ def _in_step(plan: Plan, value: Value, result: Value) -> bool:
     analysis = plan.analysis
     if plan.reduce_chunk:
         return False
-    levels = (*(level + 1 for level in analysis.reductions.values()),)
-    if analysis.levels[analysis.root_demands[result]] < max(levels, default=0):
-        return False
+    if plan.stages and result not in plan.stages[-1].roots and result not in plan.after[-1]:
+        return False  # what comes after it in the nest may read the operand
     return all(
         not demand.guard and _same_place(analysis, demand.place, value, result)
         for demand in analysis.loads
