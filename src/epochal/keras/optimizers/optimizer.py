@@ -13,7 +13,8 @@ from epochal.errors import ArgumentError, NotSupportedError, ShapeError
 from epochal.keras import settings
 from epochal.keras.naming import to_snake_case
 from epochal.keras.optimizers.schedules import LearningRateSchedule
-from epochal.keras.saving.serialization import deserialize_keras_object, serialize_keras_object
+from epochal.keras.optimizers.schedules import deserialize as deserialize_schedule
+from epochal.keras.saving.serialization import serialize_keras_object
 from epochal.learn import optimizers as rules
 from epochal.tensor import Tensor, Variable, convert, functions
 
@@ -89,7 +90,7 @@ class Optimizer:
 
     def _set_initial_rate(self, learning_rate: Any) -> None:
         if isinstance(learning_rate, Mapping):
-            learning_rate = deserialize_keras_object(learning_rate)
+            learning_rate = deserialize_schedule(learning_rate)
         if isinstance(learning_rate, LearningRateSchedule) or callable(learning_rate):
             self._learning_rate = learning_rate
             return
@@ -357,7 +358,7 @@ class Optimizer:
     def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
         config = dict(config)
         if isinstance(config.get("learning_rate"), Mapping):
-            config["learning_rate"] = deserialize_keras_object(config["learning_rate"], custom_objects=custom_objects)
+            config["learning_rate"] = deserialize_schedule(config["learning_rate"], custom_objects)
         return cls(**config)
 
     def __repr__(self) -> str:

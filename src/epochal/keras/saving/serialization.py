@@ -122,6 +122,8 @@ def public_module(obj: Any) -> str | None:
     module = getattr(obj, "__module__", None)
     if module is not None and module.startswith(_PACKAGE):
         part = module[len(_PACKAGE) :].split(".")[0]
+        if module.endswith("optimizers.schedules"):
+            return "keras.optimizers.schedules"
         return "keras" if _TOP_LEVEL.get(obj.__name__) == part else f"keras.{part}"
     return None if module in ("__main__", "builtins") else module
 
