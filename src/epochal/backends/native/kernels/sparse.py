@@ -9,6 +9,7 @@ what is infinite or not a number in the input or the kernel has made the loss so
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -26,6 +27,9 @@ from epochal.ir import Node, TensorType, Value, make_input
 SHARE = 4
 """Elements of a cotangent for each that is not zero, at least."""
 
+LOOK = 4
+"""Operators between a pooling's gradient and the cotangent, at most."""
+
 MOST_VECTORS = 20
 """Accumulators of a patch."""
 
@@ -36,23 +40,20 @@ CHANNELS = 32
 """Channels whose nonzero elements one mask tells."""
 
 
-def is_sparse(value: Value) -> bool:
+def is_sparse(value: Value, depth: int = LOOK) -> bool:
     """Whether all but a known share of a value's elements are zero: the gradient of a max-pooling of windows side by
-    side, perhaps multiplied with something or selected from."""
-    while True:
-        node = value.node
-        name = node.operator.name
-        if name == "max_pool_gradient":
-            window, strides = tuple(node.parameters["window"]), tuple(node.parameters["strides"])
-            area = 1
-            for size in window:
-                area *= size
-            return window == strides and area >= SHARE and not any(map(any, node.parameters["padding"]))
-        if name == "mul":
-            return any(is_sparse(operand) for operand in node.inputs)
-        if name != "select" or not _is_zero(node.inputs[2]):
-            return False
-        value = node.inputs[1]
+    side, perhaps multiplied with something or selected from. Looks at most `depth` operators up."""
+    node = value.node
+    name = node.operator.name
+    if name == "max_pool_gradient":
+        window, strides = tuple(node.parameters["window"]), tuple(node.parameters["strides"])
+        area = math.prod(window)
+        return window == strides and area >= SHARE and not any(map(any, node.parameters["padding"]))
+    if depth == 0:
+        return False
+    if name == "mul":
+        return any(is_sparse(operand, depth - 1) for operand in node.inputs)
+    return name == "select" and _is_zero(node.inputs[2]) and is_sparse(node.inputs[1], depth - 1)
 
 
 def _is_zero(value: Value) -> bool:
