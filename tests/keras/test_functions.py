@@ -1,5 +1,6 @@
 """Activations, constraints and regularizers against real Keras; initializers against their definitions; look-ups."""
 
+import importlib
 import pathlib
 
 import numpy as np
@@ -150,3 +151,35 @@ def test_names_are_numbered_as_keras_numbers_them():
     names = [layers.MaxPooling2D().name, layers.ReLU().name, layers.LSTM(2).name, layers.PReLU().name]
     assert names == ["max_pooling2d", "re_lu", "lstm", "p_re_lu"]
     assert keras.layers.ReLU().name == "re_lu_1"
+
+
+def test_older_programs_find_their_imports():
+    for name in (
+        "core",
+        "convolutional",
+        "pooling",
+        "recurrent",
+        "embeddings",
+        "normalization",
+        "advanced_activations",
+    ):
+        assert importlib.import_module(f"epochal.keras.layers.{name}") is not None
+    assert importlib.import_module("epochal.keras.layers.core").Dense is keras.layers.Dense
+    assert importlib.import_module("epochal.keras.utils.np_utils").to_categorical is keras.utils.to_categorical
+    assert keras.preprocessing.sequence.pad_sequences is keras.utils.pad_sequences
+
+
+def test_ops_take_keras_parameter_names():
+    x = np.array([1.0, -2.0], "float32")
+    np.testing.assert_array_equal(keras.ops.add(x1=x, x2=x), [2, -4])
+    np.testing.assert_array_equal(keras.ops.where(x > 0, x1=x, x2=0.0), [1, 0])
+    np.testing.assert_array_equal(keras.ops.clip(x, x_min=-1, x_max=0.5), [0.5, -1])
+    image = np.ones((1, 4, 4, 2), "float32")
+    assert keras.ops.conv(image, np.ones((3, 3, 2, 5), "float32"), padding="same").shape == (1, 4, 4, 5)
+    assert keras.ops.max_pool(image, 2).shape == (1, 2, 2, 2)
+    assert keras.ops.shape(image) == (1, 4, 4, 2)
+    np.testing.assert_array_equal(keras.ops.nan_to_num(np.array([np.nan, 1.0])), [0, 1])
+    np.testing.assert_array_equal(keras.ops.diff(np.array([1, 4, 9])), [3, 5])
+    np.testing.assert_allclose(
+        keras.ops.binary_crossentropy([1.0, 0.0], np.array([0.5, 0.5], "float32")), np.log(2) * np.ones(2), rtol=1e-6
+    )

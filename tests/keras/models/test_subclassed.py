@@ -212,3 +212,32 @@ def test_recurrent_dropout_is_the_same_at_all_steps():
     noisy = layer(x, training=True).numpy()
     assert not np.allclose(quiet, noisy)
     assert np.allclose(layer(x, training=False).numpy(), quiet)
+
+
+def test_calls_with_other_values_leave_the_variables_alone():
+    layer = layers.BatchNormalization(momentum=0.0)
+    x = np.random.default_rng(0).normal(size=(8, 2)).astype("float32")
+    layer(x)
+    gamma, beta = np.array([2.0, 2.0], "float32"), np.array([1.0, 1.0], "float32")
+    outputs, others = layer.stateless_call([gamma, beta], [np.zeros(2), np.ones(2)], x, training=True)
+    np.testing.assert_allclose(others[0].numpy(), x.mean(0), rtol=1e-5)
+    np.testing.assert_allclose(outputs.numpy().mean(0), beta, atol=1e-5)
+    assert np.array_equal(layer.gamma.numpy(), [1, 1])
+    assert np.array_equal(layer.moving_mean.numpy(), [0, 0])
+    with pytest.raises(ArgumentError, match="a value for each of its 4 variables. Received: 1 values"):
+        layer.stateless_call([gamma], [], x)
+
+
+def test_any_layer_inside_a_model_of_ones_own_has_symbolic_outputs():
+    class Whole(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.parts = [layers.LSTM(3, return_sequences=True), layers.Flatten(), layers.Dense(2)]
+
+        def call(self, x):
+            for part in self.parts:
+                x = part(x)
+            return x
+
+    outputs = Whole()(keras.Input((4, 5)))
+    assert outputs.shape == (None, 2)

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from epochal import tree
-from epochal.errors import ArgumentError, DTypeError, EpochalError, NotSupportedError, ShapeError
-from epochal.ir import Origin, Symbol, TensorType, make_input, origin, tensor_type
+from epochal.errors import ArgumentError, DTypeError, EpochalError, NotSupportedError
+from epochal.ir import Origin, make_input, origin
 from epochal.keras import constraints, dtype_policies, graph, initializers, naming, regularizers
 from epochal.keras.layers.call import call_signature, calling, current_call, get_mask, set_mask
 from epochal.keras.layers.input_spec import assert_input_compatibility
+from epochal.keras.layers.shapes import (
+    as_shape,
+    batch_type,
+    build_arguments,
+    first_layer_shape,
+    known_sizes,
+    map_shapes,
+    shapes_of,
+    type_of,
+)
 from epochal.keras.layers.state import LayerState
 from epochal.keras.variable import Variable
 from epochal.tensor import Tensor, convert
@@ -42,6 +52,9 @@ class Layer(LayerState):
         ArgumentError: Any other keyword.
     """
 
+    dtype_policy: Any = None
+    input_spec: Any = None
+    supports_masking = False
     _keeps_dtype = False  # whether the output has the input's element type rather than the compute type
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
@@ -85,7 +98,7 @@ class Layer(LayerState):
         self.input_spec = None
         self.supports_masking = False
         self._trainable = bool(trainable)
-        self._input_shape_arg = _first_layer_shape(first)
+        self._input_shape_arg = first_layer_shape(first)
         self._initial_weights = first.get("weights")
 
     # Element types -----------------------------------------------------------------------------------------------
@@ -166,7 +179,7 @@ class Layer(LayerState):
         initializer = positional.get("initializer", initializer)
         if overwrite_with_gradient:
             raise NotSupportedError("Weights with `overwrite_with_gradient=True` are not supported.")
-        shape = () if shape is None else tuple(_known_sizes(shape, name, self.name))
+        shape = () if shape is None else tuple(known_sizes(shape, name, self.name))
         dtype = self.variable_dtype if dtype is None else dtype
         if initializer is None:
             initializer = "glorot_uniform" if np.issubdtype(np.dtype(str(dtype)), np.floating) else "zeros"
@@ -192,12 +205,12 @@ class Layer(LayerState):
     def _maybe_build(self, arguments: dict[str, Any]) -> None:
         if self.built:
             return
-        shapes = _shapes_of(arguments)
+        shapes = shapes_of(arguments)
         if not shapes:
             self.built = True
             return
         with contexts.eagerly():
-            self.build(**_build_arguments(type(self).build, shapes))
+            self.build(**build_arguments(type(self).build, shapes))
         self.built = True
         if self._initial_weights is not None:
             self.set_weights(self._initial_weights)
@@ -217,10 +230,10 @@ class Layer(LayerState):
         if not config or self.built:
             return
         if config.get("shapes_dict"):
-            shapes = {key: _as_shape(value) for key, value in config["shapes_dict"].items()}
-            self.build(**_build_arguments(type(self).build, shapes))
+            shapes = {key: as_shape(value) for key, value in config["shapes_dict"].items()}
+            self.build(**build_arguments(type(self).build, shapes))
         elif config.get("input_shape") is not None:
-            self.build(_as_shape(config["input_shape"]))
+            self.build(as_shape(config["input_shape"]))
         self.built = True
 
     def _cast(self, value: Any) -> Any:
@@ -365,10 +378,53 @@ class Layer(LayerState):
         text = str(error)
         if "ayer '" in text or getattr(error, "layer", None):
             return error
-        given = ", ".join(f"{key}={shape}" for key, shape in _shapes_of(arguments).items())
+        given = ", ".join(f"{key}={shape}" for key, shape in shapes_of(arguments).items())
         explained = type(error)(f"Layer '{self.name}' ({type(self).__name__}): {text}\nShapes of the inputs: {given}")
         explained.layer = self.name  # type: ignore[attr-defined]
         return explained
+
+    def stateless_call(
+        self,
+        trainable_variables: Any,
+        non_trainable_variables: Any,
+        *args: Any,
+        return_losses: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """A call with other values in place of the variables', which are left as they were.
+
+        Args:
+            trainable_variables: Values of `trainable_variables`, in order.
+            non_trainable_variables: Values of `non_trainable_variables`, in order.
+            *args: Of the call.
+            return_losses: Whether to return the losses too.
+            **kwargs: Of the call.
+
+        Returns:
+            The outputs, the non-trainable variables' new values, and the losses if asked for.
+
+        Raises:
+            ArgumentError: Too few values or too many.
+        """
+        others = self.non_trainable_variables
+        variables = [*self.trainable_variables, *others]
+        values = [*trainable_variables, *non_trainable_variables]
+        if not self.built or len(values) != len(variables):
+            raise ArgumentError(
+                f"Layer '{self.name}': `stateless_call` needs a built layer and a value for each of its "
+                f"{len(variables)} variables. Received: {len(values)} values, built={self.built}"
+            )
+        before = [convert(variable) for variable in variables]
+        try:
+            for variable, value in zip(variables, values, strict=True):
+                variable.assign(value)
+            outputs = self(*args, **kwargs)
+            after = [convert(variable) for variable in others]
+            losses = self.losses
+        finally:
+            for variable, value in zip(variables, before, strict=True):
+                variable.assign(value)
+        return (outputs, after, losses) if return_losses else (outputs, after)
 
     # Symbolic calls ----------------------------------------------------------------------------------------------
 
@@ -398,14 +454,14 @@ class Layer(LayerState):
         if type(self).compute_output_shape is Layer.compute_output_shape:
             with contexts.Deferred():
                 outputs = self.call(*args, **kwargs)
-            return tree.map_structure(_type_of_output, outputs)
+            return tree.map_structure(type_of, outputs)
         arguments = call_signature(type(self).call).signature.bind(*args, **kwargs).arguments
-        shapes = _shapes_of(arguments)
-        shape = self.compute_output_shape(**_build_arguments(type(self).compute_output_shape, shapes))
+        shapes = shapes_of(arguments)
+        shape = self.compute_output_shape(**build_arguments(type(self).compute_output_shape, shapes))
         tensors = [leaf for leaf in tree.flatten(args) if isinstance(leaf, Tensor)]
         batch = tensors[0].dimensions[0] if tensors and tensors[0].ndim else None
         dtype = str(tensors[0].dtype) if self._keeps_dtype and tensors else self.compute_dtype
-        return _map_shapes(lambda one: _type(one, dtype, batch), shape)
+        return map_shapes(lambda one: batch_type(one, dtype, batch), shape)
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """Symbolic tensors of the shape and type that a call on these symbolic tensors would return."""
@@ -414,7 +470,9 @@ class Layer(LayerState):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape of the output for the shape of the input; ``None`` stands for an unknown size."""
-        inputs = _map_shapes(lambda one: Tensor(None, make_input(_type(one, self.compute_dtype, None))), input_shape)
+        inputs = map_shapes(
+            lambda one: Tensor(None, make_input(batch_type(one, self.compute_dtype, None))), input_shape
+        )
         with contexts.eagerly(), contexts.Deferred():
             outputs = self(inputs)
         return tree.map_structure(lambda output: output.shape, outputs)
@@ -506,7 +564,7 @@ def _wrap_build(build: Callable[..., Any]) -> Callable[..., Any]:
         bound = signature.bind(self, *args, **kwargs)
         bound.apply_defaults()
         shapes = {name: value for name, value in list(bound.arguments.items())[1:] if value is not None}
-        object.__setattr__(self, "_build_shapes", {name: _as_shape(value) for name, value in shapes.items()})
+        object.__setattr__(self, "_build_shapes", {name: as_shape(value) for name, value in shapes.items()})
         self.built = True
         return result
 
@@ -522,87 +580,3 @@ def _parameters(cls: type) -> list[str]:
                 if name != "self" and parameter.kind is not inspect.Parameter.VAR_KEYWORD:
                     names.setdefault(name)
     return list(names)
-
-
-def _first_layer_shape(given: dict[str, Any]) -> tuple[int | None, ...] | None:
-    """The batch shape that first-layer arguments describe."""
-    if given.get("batch_input_shape") is not None:
-        return tuple(given["batch_input_shape"])
-    batch = given.get("batch_size")
-    if given.get("input_shape") is not None:
-        shape = given["input_shape"]
-        return (batch, *((shape,) if isinstance(shape, int) else shape))
-    if given.get("input_dim") is not None:
-        if given.get("input_length") is not None:
-            return (batch, given["input_length"], given["input_dim"])
-        return (batch, given["input_dim"])
-    return None
-
-
-def _known_sizes(shape: Any, name: str | None, layer: str) -> Iterable[int]:
-    for size in (shape,) if isinstance(shape, int) else shape:
-        if size is None:
-            raise ShapeError(
-                f"Layer '{layer}': the shape of weight '{name}' is not fully known: {tuple(shape)}. Only the batch "
-                "axis, "
-                "and axes the weights do not depend on, may be None."
-            )
-        yield int(size)
-
-
-def is_shape(value: Any) -> bool:
-    """Whether `value` is one shape rather than shapes nested in something."""
-    return isinstance(value, (tuple, list)) and all(
-        item is None or isinstance(item, (int, np.integer)) for item in value
-    )
-
-
-def _as_shape(value: Any) -> Any:
-    """Lists, as JSON has them, to shapes."""
-    if isinstance(value, dict):
-        return {key: _as_shape(item) for key, item in value.items()}
-    if is_shape(value):
-        return tuple(value)
-    if isinstance(value, (tuple, list)):
-        return [_as_shape(item) for item in value]
-    return value
-
-
-def _map_shapes(function: Callable[[Any], Any], shapes: Any) -> Any:
-    if is_shape(shapes):
-        return function(tuple(shapes))
-    if isinstance(shapes, dict):
-        return {key: _map_shapes(function, value) for key, value in shapes.items()}
-    return type(shapes)(_map_shapes(function, item) for item in shapes)
-
-
-def _shapes_of(arguments: Any) -> dict[str, Any]:
-    """For each argument made of tensors, its shape (nested as it is)."""
-    shapes = {}
-    for name, value in arguments.items():
-        leaves = tree.flatten(value)
-        if name in ("training", "mask") or name.endswith("_mask") or not leaves:
-            continue
-        if all(isinstance(leaf, Tensor) for leaf in leaves):
-            shapes[f"{name}_shape"] = tree.map_structure(lambda tensor: tensor.shape, value)
-    return shapes
-
-
-def _build_arguments(method: Callable[..., Any], shapes: dict[str, Any]) -> dict[str, Any]:
-    """The shapes under the names that `method` takes them."""
-    parameters = [name for name in inspect.signature(method).parameters if name != "self"]
-    if len(parameters) > 1 and any(name in shapes for name in parameters):
-        return {name: shapes[name] for name in parameters if name in shapes}
-    return {parameters[0]: next(iter(shapes.values()))} if parameters else {}
-
-
-def _type(shape: tuple[int | None, ...], dtype: str, batch: Any) -> TensorType:
-    """The type of a shape whose unknown sizes become symbols, the first one that of the batch."""
-    sizes: list[Any] = [Symbol() if size is None else int(size) for size in shape]
-    if shape and shape[0] is None and isinstance(batch, Symbol):
-        sizes[0] = batch
-    return tensor_type(dtype, sizes)
-
-
-def _type_of_output(output: Any) -> Any:
-    return convert(output).type

@@ -8,7 +8,8 @@ from typing import Any
 
 from epochal.errors import ArgumentError, ShapeError
 from epochal.keras.layers.call import get_mask
-from epochal.keras.layers.layer import Layer, is_shape
+from epochal.keras.layers.layer import Layer
+from epochal.keras.layers.shapes import is_shape
 from epochal.tensor import Tensor
 from epochal.tensor import functions as F
 

@@ -13,7 +13,8 @@ from epochal.errors import ArgumentError, NotSupportedError, ShapeError
 from epochal.ir import Symbol, make_input
 from epochal.keras.layers.call import get_mask, set_mask
 from epochal.keras.layers.input_layer import InputLayer
-from epochal.keras.layers.layer import Layer, is_shape
+from epochal.keras.layers.layer import Layer
+from epochal.keras.layers.shapes import is_shape
 from epochal.keras.models import configuration, summary
 from epochal.keras.models.network import Network
 from epochal.keras.saving import archive, weights

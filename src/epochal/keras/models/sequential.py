@@ -6,7 +6,8 @@ from typing import Any
 
 from epochal.errors import ArgumentError
 from epochal.keras.layers.input_layer import InputLayer
-from epochal.keras.layers.layer import Layer, is_shape
+from epochal.keras.layers.layer import Layer
+from epochal.keras.layers.shapes import is_shape
 from epochal.keras.models.model import Functional, Model
 from epochal.keras.saving.serialization import deserialize_keras_object, serialize_keras_object
 from epochal.tensor import Tensor

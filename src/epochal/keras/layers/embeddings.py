@@ -1,0 +1,5 @@
+"""Where older programs import these layers from."""
+
+from epochal.keras.layers import Embedding
+
+__all__ = ["Embedding"]
