@@ -142,6 +142,12 @@ def test_an_index_outside_is_an_error(name, index):
         run_program(program([x, indices], outputs), [normal(5, 3), np.array([0, index], np.int32)], backend="native")
 
 
+def test_a_computed_index_is_checked_inside_the_tail_only():
+    x, offset = value((9,)), value((9,), "int32")
+    indices = BUILD.add(BUILD.iota(shape=(9,), axis=0, dtype=dtypes.int32), offset)
+    check([x, offset], [BUILD.gather(x, indices, axis=0)], [normal(9), np.zeros(9, np.int32)])
+
+
 def test_integer_division_never_traps():
     x, y = value((8,), "int32"), value((8,), "int32")
     numbers = np.array([7, -7, 5, -(2**31), 2**31 - 1, 0, -1, 9], np.int32)

@@ -319,6 +319,8 @@ class Values:
         assert source.value is not None
         element = self.get(Demand(source.value, source.place, source.guard))
         guard = self._and(*self.guard(source.guard)) if source.kind == "checked" else None
+        if source.kind == "checked" and element.lanes > 1:
+            guard = self._and(guard, self.lanes.mask)  # an index beyond the tail may be anything
         with writer.inside(self.home(element, guard)):
             signed = source.value.dtype.kind == "int"
             wide = writer.convert("sext" if signed else "zext", element, "i64")
