@@ -63,9 +63,9 @@ def hand_made(operator, value, cost):
 def make_schedule(cost=1e5, call_outs=()):
     """Launches for a few operators, call-outs for the others and for those named."""
 
-    def schedule(nodes, outputs):
+    def schedule(graph):
         items = []
-        for node in nodes:
+        for node in graph.nodes():
             name = node.operator.name
             if name in ("input", "constant") or name in ALIASES:
                 continue

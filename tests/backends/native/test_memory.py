@@ -108,7 +108,7 @@ def lower(build, count):
     names = tuple(f"s{index}" for index in range(count))
     source = Program(Graph(inputs, outputs), (), (), names, tuple(range(count)))
     return program.lower(
-        source, lambda nodes, outputs: [n for n in nodes if n.operator.name not in ("input", "constant")]
+        source, lambda graph: [n for n in graph.nodes() if n.operator.name not in ("input", "constant")]
     )
 
 

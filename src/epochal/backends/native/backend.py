@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from epochal.backends.native.assemble import assemble
 from epochal.backends.native.executable import NativeExecutable
+from epochal.backends.native.inplace import ScheduleItem
+from epochal.backends.native.remembered import remembered
 from epochal.backends.native.schedule import LOWERS, schedule
-from epochal.ir import Program
+from epochal.ir import Graph, Program
+
+
+def _schedule(graph: Graph) -> list[ScheduleItem]:
+    return schedule(graph.nodes(), graph.outputs)
+
+
+_RECALL = remembered(_schedule)
 
 
 class NativeBackend:
@@ -21,7 +30,7 @@ class NativeBackend:
 
     def compile(self, program: Program) -> NativeExecutable:
         """Machine code for a program of static shapes."""
-        return assemble(program, schedule)
+        return assemble(program, _RECALL)
 
 
 BACKEND = NativeBackend()

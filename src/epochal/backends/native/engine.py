@@ -75,18 +75,20 @@ class Engine:
 
     Attributes:
         target: The processor that code is made for.
+        cache: Of object code, on disk.
+        salt: Digest of what every entry of the cache depends on: processor, LLVM, Epochal's sources.
         compiled: How many modules went through LLVM, for tests and reports.
         loaded: How many were linked.
     """
 
     def __init__(self, cache: ObjectCache | None = None) -> None:
         self._llvm = _load_llvm()
-        self._cache = cache if cache is not None else ObjectCache()
+        self.cache = cache if cache is not None else ObjectCache()
         self._lock = threading.RLock()
         self._live: weakref.WeakValueDictionary[str, Code] = weakref.WeakValueDictionary()
         self._machine = _target_machine(self._llvm)
         self.target = detect_target()
-        self._salt = _salt(self._llvm, self.target)
+        self.salt = _salt(self._llvm, self.target)
         self.compiled = 0
         self.loaded = 0
 
@@ -125,7 +127,7 @@ class Engine:
         codes = {source.key: code for source in sources if (code := self._live.get(source.key)) is not None}
         sources = [source for source in sources if source.key not in codes]  # another thread may have been faster
         entries = [self._entry(source) for source in sources]
-        images = [self._cache.read(entry) for entry in entries]
+        images = [self.cache.read(entry) for entry in entries]
         linked = self._link(sources, entries, self._complete(sources, entries, images))
         if linked is None and any(images):  # something stale came from disk
             images = [None] * len(images)
@@ -144,7 +146,7 @@ class Engine:
         for source, entry, image in zip(sources, entries, images, strict=True):
             if image is None:
                 image = self._compile(source, entry)
-                self._cache.write(entry, image)
+                self.cache.write(entry, image)
             complete.append(image)
         return complete
 
@@ -178,7 +180,7 @@ class Engine:
 
     def _entry(self, source: Source) -> str:
         """Name of a module in the cache; its symbols carry it too, so that modules can be linked together."""
-        return hashlib.blake2b(f"{source.key} {source.optimise}".encode() + self._salt, digest_size=20).hexdigest()
+        return hashlib.blake2b(f"{source.key} {source.optimise}".encode() + self.salt, digest_size=20).hexdigest()
 
     def _compile(self, source: Source, entry: str) -> bytes:
         llvm = self._llvm

@@ -15,7 +15,7 @@ from epochal.backends.native.inplace import ScheduleItem, Wishes, root
 from epochal.backends.native.kernel import Kernel, Launch
 from epochal.ir import Array, Graph, Node, Program, Value
 
-Schedule: TypeAlias = Callable[[Sequence[Node], Sequence[Value]], Sequence[ScheduleItem]]
+Schedule: TypeAlias = Callable[[Graph], Sequence[ScheduleItem]]
 
 
 @dataclass(eq=False, slots=True)
@@ -185,7 +185,7 @@ class _Lowering:
             Where the outputs lie at the end.
         """
         places = {value: given[value] for value in graph.inputs}
-        items = list(self.schedule(graph.nodes(), graph.outputs))
+        items = list(self.schedule(graph))
         buffers = {value: place.buffer for value, place in places.items()}
         wishes = Wishes(graph, buffers, targets, lambda value, target: given[value].apart(target, value.type.bytes))
         items = wishes.ordered(items)

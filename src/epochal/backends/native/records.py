@@ -7,12 +7,13 @@ what it writes. Serial records all run on thread 0 and need none among themselve
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
 
 from epochal.backends.native import driver
+from epochal.backends.native.kernel import Target
 from epochal.backends.native.memory import MemoryPlan
 from epochal.backends.native.program import (
     CallOut,
@@ -128,7 +129,7 @@ class _Builder:
             offsets=np.array(self.offsets, dtype=np.int64),
             counters=self.lowered.loops,
             scratch=max((step.kernel.scratch for step in work), default=0),
-            steps=tuple(step for step in self.steps if not isinstance(step, Label)),
+            steps=tuple(_without_emitter(step) for step in self.steps if not isinstance(step, Label)),
             calls=tuple(self.calls),
             cost=_total_cost(self.steps),
             parallel=any(parallel),
@@ -226,6 +227,18 @@ class _Builder:
                 continue
             (writes if written else reads).append(found)
         return reads, writes
+
+
+def _without_emitter(step: Step) -> Step:
+    """The step without what wrote its code, which may hold much memory and is not needed any more."""
+    if not isinstance(step, Work):
+        return step
+    launch = step.launch
+    return replace(step, launch=replace(launch, kernel=replace(launch.kernel, emit=_emitted)))
+
+
+def _emitted(target: Target) -> str:
+    raise AssertionError("this kernel has been emitted already")
 
 
 def _is_parallel(step: Step) -> bool:
