@@ -224,7 +224,7 @@ def test_calls_with_other_values_leave_the_variables_alone():
     np.testing.assert_allclose(outputs.numpy().mean(0), beta, atol=1e-5)
     assert np.array_equal(layer.gamma.numpy(), [1, 1])
     assert np.array_equal(layer.moving_mean.numpy(), [0, 0])
-    with pytest.raises(ArgumentError, match="a value for each of its 4 variables. Received: 1 values"):
+    with pytest.raises(ArgumentError, match=r"a value for each of its 4 variables. Received: 1 values"):
         layer.stateless_call([gamma], [], x)
 
 
