@@ -11,7 +11,7 @@ from pathlib import Path
 from epochal import __version__, config
 from epochal.backends.native import engine
 
-LIBRARIES = ("numpy", "llvmlite", "h5py", "ml-dtypes", "optree", "rich", "jax", "pytensor")
+LIBRARIES = ("numpy", "llvmlite", "h5py", "ml-dtypes", "rich", "jax", "pytensor")
 
 
 def main(arguments: argparse.Namespace) -> int:
