@@ -95,7 +95,7 @@ ALL: Final[tuple[DType, ...]] = (
     int8, int16, int32, int64, uint8, uint16, uint32, uint64, bool_,
 )  # fmt: skip
 FLOATS: Final = tuple(dtype for dtype in ALL if dtype.is_floating)
-_BY_NAME: Final = {dtype.name: dtype for dtype in ALL}
+_BY_NAME: Final = {**{dtype.name: dtype for dtype in ALL}, "float": float32}  # TensorFlow calls float32 so, too
 _BY_NUMPY: Final = {dtype.numpy: dtype for dtype in ALL}
 
 
@@ -121,6 +121,6 @@ def get(dtype: Any) -> DType:
         found = None
     if found is None:
         raise DTypeError(
-            f"Unknown dtype: {dtype!r}. Expected one of {', '.join(_BY_NAME)}, or the NumPy dtype of that name."
+            f"Unknown dtype: {dtype!r}. Expected one of {', '.join(dtype.name for dtype in ALL)}, or the NumPy dtype of that name."
         )
     return found
