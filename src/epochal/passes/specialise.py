@@ -12,7 +12,7 @@ Three things are settled in one walk over the nodes in the order of their creati
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,6 +48,7 @@ def specialise_program(
     inputs: Sequence[Value],
     types: Sequence[TensorType],
     effects: Sequence[Value] = (),
+    rankless: Collection[Value] = (),
 ) -> Specialised:
     """The program that computes `outputs` and carries out `effects`, given values of `inputs`.
 
@@ -57,6 +58,7 @@ def specialise_program(
         types: The static types of the values given for `inputs`.
         effects: Values whose computation assigns variables: results of `variable_assign`, or what depends on them.
             An assignment that an output needs is carried out as well; any other is not.
+        rankless: Inputs that stand in the graph as scalars and may be given arrays of any shape.
 
     Returns:
         The program and its variables. A variable that is read or assigned on the way is a state; one that is assigned
@@ -70,7 +72,7 @@ def specialise_program(
         NotSupportedError: A variable is read or assigned inside a branch or a loop's body.
     """
     walk = _Walk()
-    arguments = walk.bind_inputs(inputs, types)
+    arguments = walk.bind_inputs(inputs, types, rankless)
     walk.run([*outputs, *effects])
     results = [walk.values[value] for value in outputs]
     handles = tuple(walk.states)
@@ -146,7 +148,9 @@ class _Walk:
     def __post_init__(self) -> None:
         self.build = stable_builder(BUILD, self.opaque)
 
-    def bind_inputs(self, inputs: Sequence[Value], types: Sequence[TensorType]) -> list[Value]:
+    def bind_inputs(
+        self, inputs: Sequence[Value], types: Sequence[TensorType], rankless: Collection[Value] = ()
+    ) -> list[Value]:
         if len(inputs) != len(types):
             raise ArgumentError(f"Expected {len(inputs)} types, one an input. Received: {len(types)}.")
         arguments = []
@@ -154,9 +158,11 @@ class _Walk:
             what = repr(_name(value) or f"input {index}")
             if type_.dtype != value.dtype:
                 raise DTypeError(f"{what} has dtype {value.dtype}. Received a value of dtype {type_.dtype}.")
-            if type_.rank != len(value.shape):
+            free = value in rankless
+            if not free and type_.rank != len(value.shape):
                 raise ShapeError(f"{what} has shape {value.shape}. Received a value of shape {type_.shape}.")
-            self._bind(value, type_, what)
+            if not free:
+                self._bind(value, type_, what)
             with origin(value.node.origin):
                 arguments.append(make_input(type_, _name(value)))
             self.values[value] = arguments[-1]

@@ -27,7 +27,7 @@ _NAMES = {
         "add_to_collection cond control_dependencies device get_collection group init_scope name_scope no_op "
         "tuple=tuple_ while_loop"
     ),
-    "epochal.tf.gradients": ("clip_by_global_norm clip_by_norm global_norm gradients"),
+    "epochal.tf.differentiation": ("clip_by_global_norm clip_by_norm global_norm gradients"),
     "epochal.tf.graph": (
         "Graph GraphKeys Operation disable_eager_execution enable_eager_execution executing_eagerly "
         "get_default_graph reset_default_graph disable_v2_behavior=disable_eager_execution "

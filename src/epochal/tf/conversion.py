@@ -8,7 +8,9 @@ import numpy as np
 
 from epochal import dtypes
 from epochal.errors import DTypeError
-from epochal.tensor import Tensor, convert
+from epochal.ir import Symbol
+from epochal.tensor import Tensor, convert, functions
+from epochal.topi.inventory import BUILD
 
 
 def holds_tensor(value: Any) -> bool:
@@ -86,3 +88,14 @@ def axes(value: Any) -> Any:
         return value
     found = integers(value)
     return found[0] if isinstance(value, (np.integer, Tensor)) and len(found) == 1 and np.ndim(value) == 0 else found
+
+
+def flat_if_rankless(tensor: Tensor) -> Tensor:
+    """A tensor whose number of axes is open (see `placeholder`) as a vector of all its elements; others unchanged."""
+    graph = getattr(tensor, "graph", None)
+    if graph is None or not tensor.value.shape == () or tensor.value not in graph.rankless:
+        return tensor
+    count = functions.prod(functions.shape(tensor), axis=0)
+    value = BUILD.reshape(tensor.value, shape=(Symbol("elements", (count.value, None)),))
+    graph.record(value.node)
+    return graph.wrap(value)

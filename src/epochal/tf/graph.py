@@ -114,6 +114,9 @@ class Graph(contexts.Context):
         seed: The graph-level seed of random operations, set by `set_random_seed`; ``None``: none.
         scopes: Open variable scopes (see `variable_scope`).
         variables: Variables made by `get_variable`, by name.
+        scope_counts: How often each variable scope was opened (see `variable_scope`).
+        sources: Placeholders that a data set's iterator feeds: the iterator, and which component of its elements.
+        rankless: Placeholders made without a shape, and scalars computed from them: they may turn out to be arrays.
     """
 
     symbolic_only = True
@@ -134,6 +137,9 @@ class Graph(contexts.Context):
         self._attached: dict[int, list[Node]] = {}
         self._collections: dict[str, list[Any]] = {}
         self._finalized = False
+        self.scope_counts: dict[str, int] = {}
+        self.sources: dict[Value, tuple[Any, int]] = {}
+        self.rankless: set[Value] = set()
 
     @contextmanager
     def as_default(self) -> Iterator[Graph]:
@@ -149,8 +155,16 @@ class Graph(contexts.Context):
         return value
 
     def assign(self, variable: Any, value: Value) -> None:
-        """Assigning a variable of the tensor layer (a Keras layer's, say): runs with whatever reads it afterwards."""
-        self.assign_value(variable, value)
+        """What a conditional or loop assigns runs whenever that construct does."""
+        result = self.assign_value(variable, value)
+        if "control" in value.node.operator.traits:
+            self.attach(value.node, result.node)
+
+    def created(self, variable: Any) -> None:
+        """A variable of the tensor layer (a Keras layer's, say), which has its first value already."""
+        self.add_to_collection(GraphKeys.GLOBAL_VARIABLES, variable)
+        if variable.trainable:
+            self.add_to_collection(GraphKeys.TRAINABLE_VARIABLES, variable)
 
     def assign_value(self, variable: Any, value: Value) -> Value:
         """A node that replaces the variable when it runs; its result is the new value."""
@@ -166,6 +180,8 @@ class Graph(contexts.Context):
             raise ArgumentError("The graph is finalized and cannot be changed. Build all operations before finalize().")
         if self._control_stack:
             self._control[node.serial] = tuple(op for operations in self._control_stack for op in operations)
+        if self.rankless and not self.rankless.isdisjoint(node.inputs):
+            self.rankless.update(value for value in node.outputs if not value.shape)
 
     def copy_of(self, tensor: Tensor) -> Value:
         """A node of its own for the tensor's numbers: it may be fed, or wait for control dependencies."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from epochal import dtypes
 from epochal.tensor import Tensor, functions
-from epochal.tf.conversion import axes, pair, to_tensor
+from epochal.tf.conversion import axes, flat_if_rankless, pair, to_tensor
 from epochal.tf.graph import operation
 
 
@@ -138,7 +138,7 @@ def _reduction(kind: str, function: Callable[..., Tensor], about: str) -> Callab
     ) -> Tensor:
         chosen = axis if axis is not None else reduction_indices
         keep = bool(keepdims if keepdims is not None else keep_dims)
-        tensor = to_tensor(input_tensor)
+        tensor = to_tensor(input_tensor) if chosen is not None else flat_if_rankless(to_tensor(input_tensor))
         result = function(tensor, axis=axes(chosen), keepdims=keep)
         # TensorFlow's reductions keep the operand's element type, where Keras's promote small integers.
         return result if result.dtype is tensor.dtype else functions.cast(result, tensor.dtype)

@@ -18,8 +18,9 @@ def placeholder(dtype: Any, shape: Any = None, name: str | None = None) -> Tenso
 
     Args:
         dtype: Element type.
-        shape: ``None`` entries are dimensions that the fed array decides. Without a shape the placeholder is a scalar
-            (a rate, a probability, a flag): the number of axes must be known when the graph is built.
+        shape: ``None`` entries are dimensions that the fed array decides. Without a shape even the number of axes is
+            open, but only arithmetic and reductions over everything can be built on that: what needs to know the axes
+            (a matrix product, say) takes such a placeholder for a scalar.
         name: Of the operation.
 
     Raises:
@@ -36,6 +37,8 @@ def placeholder(dtype: Any, shape: Any = None, name: str | None = None) -> Tenso
     value = make_input(TensorType(dtypes.get(dtype), sizes), operation)
     graph.record(value.node)
     graph.register(operation, "Placeholder", value.node)
+    if shape is None or (isinstance(shape, TensorShape) and shape.rank is None):
+        graph.rankless.add(value)
     return GraphTensor(value, graph)
 
 

@@ -200,14 +200,15 @@ class _Plan:
         self.session = session
         self.fetches = fetches  # what the key's identities refer to stays alive with the plan
         for tensor, array in zip(fed, arrays, strict=True):
-            _check_shape(tensor, array)
+            if tensor.value not in graph.rankless:
+                _check_shape(tensor, array)
         slots: list[Value] = []
         roots: list[Node | Operation] = []
         self.pack = _packer(graph, fetches, slots, roots)
         given = {tensor.value for tensor in fed}
         effects = _effects(graph, roots, given)
         types = [TensorType(tensor.dtype, array.shape) for tensor, array in zip(fed, arrays, strict=True)]
-        special = specialise_program(slots, [tensor.value for tensor in fed], types, effects)
+        special = specialise_program(slots, [tensor.value for tensor in fed], types, effects, graph.rankless)
         program, self.handles = special.program, special.handles
         self.read = _handles_read(program, self.handles)
         self.executable = compiling.compile_program(program)

@@ -14,7 +14,7 @@ from epochal.tensor import Tensor, functions
 from epochal.tf import flow
 from epochal.tf.array_ops import constant
 from epochal.tf.conversion import to_tensor
-from epochal.tf.gradients import gradients
+from epochal.tf.differentiation import gradients
 from epochal.tf.graph import GraphKeys, GraphTensor, Operation, get_default_graph
 from epochal.tf.variables import GraphVariable, trainable_variables
 
