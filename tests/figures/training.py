@@ -142,6 +142,10 @@ OPTIMIZERS = [
     ("Adadelta", {"learning_rate": 1.0}),
     ("Ftrl", {"learning_rate": 0.1, "l1_regularization_strength": 0.01, "beta": 0.1}),
     ("Lion", {"learning_rate": 0.1}),
+    ("SGD", {"learning_rate": 0.1, "use_ema": True, "ema_momentum": 0.6, "ema_overwrite_frequency": 2}),
+    ("Adam", {"learning_rate": 0.1, "gradient_accumulation_steps": 2}),
+    ("SGD", {"momentum": 0.9, "gradient_accumulation_steps": 3, "weight_decay": 0.1, "clipnorm": 0.7}),
+    ("Nadam", {"learning_rate": 0.1, "use_ema": True, "ema_momentum": 0.9}),
 ]
 SCHEDULES = [
     ("ExponentialDecay", {"initial_learning_rate": 0.1, "decay_steps": 7, "decay_rate": 0.5}),
@@ -200,6 +204,7 @@ def optimizers(out):
         variables = [keras.Variable(value) for value in start]
         for step in steps:
             optimizer.apply_gradients(zip([keras.ops.convert_to_tensor(g) for g in step], variables))
+        optimizer.finalize_variable_values(variables)
         out[f"optimizer_{index}"] = np.concatenate([np.ravel(np.asarray(value)) for value in variables])
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from epochal import keras
-from epochal.errors import ArgumentError, NotSupportedError, ShapeError
+from epochal.errors import ArgumentError, ShapeError
 from epochal.keras import optimizers
 from epochal.tensor import Variable, convert
 
@@ -137,6 +137,17 @@ def test_state_that_does_not_fit():
         optimizer.load_own_variables({"0": np.zeros(())})
 
 
-def test_not_supported_yet():
-    with pytest.raises(NotSupportedError, match="gradient_accumulation_steps"):
-        optimizers.Adam(gradient_accumulation_steps=4)
+def test_averages_and_accumulation_while_training():
+    x = np.random.default_rng(0).normal(size=(24, 3)).astype("float32")
+    y = x @ np.array([[1.0], [2.0], [3.0]], "float32")
+    results = []
+    for batch, accumulation in ((8, None), (4, 2)):
+        keras.utils.set_random_seed(1)
+        model = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(1)])
+        optimizer = optimizers.Adam(0.1, gradient_accumulation_steps=accumulation, use_ema=True, ema_momentum=0.0)
+        model.compile(optimizer, "mse")
+        model.fit(x, y, batch_size=batch, epochs=2, shuffle=False, verbose=0)
+        assert int(optimizer.iterations) == 6
+        results.append(model.get_weights())
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)

@@ -134,7 +134,7 @@ def test_binary_loss_with_class_numbers():
         (lambda: keras.optimizers.SGD("fast"), r"`learning_rate` should be float"),
         (lambda: keras.optimizers.SGD(momentum=2.0), r"`momentum` must be a float between \[0, 1\]"),
         (lambda: keras.optimizers.Adam(clipnorm=1.0, clipvalue=1.0), r"Only one of"),
-        (lambda: keras.optimizers.Adam(use_ema=True), r"use_ema=True is not supported"),
+        (lambda: keras.optimizers.Adam(use_ema=True, ema_momentum=2.0), r"`ema_momentum` must be in the range"),
         (lambda: keras.optimizers.Adam(rate=1.0), r"Argument\(s\) not recognized: \{'rate': 1\.0\}"),
         (lambda: keras.losses.MeanSquaredError(reduction="average"), r"`reduction`"),
         (lambda: keras.metrics.AUC(curve="PRC"), r"Invalid `curve`"),

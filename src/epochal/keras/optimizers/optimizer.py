@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from epochal.errors import ArgumentError, NotSupportedError, ShapeError
+from epochal.errors import ArgumentError, ShapeError
 from epochal.keras import settings
 from epochal.keras.naming import to_snake_case
 from epochal.keras.optimizers.schedules import LearningRateSchedule
@@ -31,11 +31,11 @@ class Optimizer:
         clipnorm: Largest Euclidean norm of one variable's gradient.
         clipvalue: Largest absolute value of a gradient's element.
         global_clipnorm: Largest Euclidean norm of all gradients together.
-        use_ema: Not supported yet.
-        ema_momentum: Not supported yet.
-        ema_overwrite_frequency: Not supported yet.
+        use_ema: Keep a moving average of each variable, and put it into the variable when training ends.
+        ema_momentum: Its decay.
+        ema_overwrite_frequency: Put it into the variable every so many updates, too.
         loss_scale_factor: Factor of the loss, taken out of the gradients again.
-        gradient_accumulation_steps: Not supported yet.
+        gradient_accumulation_steps: Update only every so many steps, by the mean of their gradients.
         name: Name.
     """
 
@@ -58,10 +58,12 @@ class Optimizer:
             warnings.warn("Argument `decay` is no longer supported and will be ignored.", stacklevel=3)
         if kwargs:
             raise ArgumentError(f"Argument(s) not recognized: {kwargs}")
-        if use_ema:
-            raise NotSupportedError(f"{type(self).__name__}: use_ema=True is not supported yet.")
-        if gradient_accumulation_steps:
-            raise NotSupportedError(f"{type(self).__name__}: gradient_accumulation_steps is not supported yet.")
+        _check_average(use_ema, ema_momentum, ema_overwrite_frequency)
+        if gradient_accumulation_steps and not gradient_accumulation_steps >= 2:
+            raise ArgumentError(
+                "`gradient_accumulation_steps` must be an integer >= 2. "
+                f"Received: gradient_accumulation_steps={gradient_accumulation_steps}"
+            )
         if sum(limit is not None for limit in (clipnorm, clipvalue, global_clipnorm)) > 1:
             raise ArgumentError(
                 "Only one of `clipnorm`, `clipvalue` and `global_clipnorm` can be set. "
@@ -81,6 +83,8 @@ class Optimizer:
         self._variables: list[Variable] = []
         self._trainable_variables: list[Variable] = []
         self._index: dict[int, int] = {}
+        self._averages: list[Variable] = []
+        self._accumulated: list[Variable] = []
         self._undecayed: set[int] = set()
         self._undecayed_names: re.Pattern[str] | None = None
         self._iterations = Variable(np.int64(0), dtype="int64", trainable=False, name="iteration")
@@ -100,8 +104,10 @@ class Optimizer:
         self._variables.append(self._learning_rate)
 
     @property
-    def iterations(self) -> Variable:
+    def iterations(self) -> Any:
         """How many updates there have been."""
+        if self.gradient_accumulation_steps:
+            return self._iterations // self.gradient_accumulation_steps
         return self._iterations
 
     @property
@@ -140,6 +146,10 @@ class Optimizer:
 
     def build(self, variables: Sequence[Variable]) -> None:
         """Makes the slots of `variables`. Subclasses call this first."""
+        if self.use_ema:
+            self._averages = self.add_optimizer_variables(variables, "average")
+        if self.gradient_accumulation_steps:
+            self._accumulated = self.add_optimizer_variables(variables, "gradient_accumulator")
         self._trainable_variables = list(variables)
         self._index = {id(variable): index for index, variable in enumerate(variables)}
         self.built = True
@@ -231,12 +241,18 @@ class Optimizer:
                 "If using `model.compile()`, did you forget to provide a `loss` argument?",
                 stacklevel=2,
             )
-        self._update([convert(grad) for grad, _ in pairs], [variable for _, variable in pairs])
-        self._iterations.assign(self._iterations + 1)
+        gradients, updated = [convert(grad) for grad, _ in pairs], [variable for _, variable in pairs]
+        if self.gradient_accumulation_steps:
+            self._accumulate(gradients, updated)
+        else:
+            self._update(gradients, updated)
+        if self.use_ema:
+            self._average()
         for variable in variables:
             constraint = getattr(variable, "constraint", None)
             if constraint is not None:
                 variable.assign(constraint(variable))
+        self._iterations.assign(self._iterations + 1)
 
     def _check(self, grads: Sequence[Any], variables: Sequence[Variable]) -> None:
         if len(grads) != len(variables):
@@ -269,6 +285,41 @@ class Optimizer:
                     variable.assign(rules.decay_weights(variable.value, cast_rate, self.weight_decay))
         self._backend_update_step(grads, variables, rate)
 
+    def _accumulate(self, grads: list[Tensor], variables: list[Variable]) -> None:
+        """Adds gradients up; every `gradient_accumulation_steps` steps updates by their mean.
+
+        The update is computed each time and kept when it is due: all in one program, without a branch.
+        """
+        steps = int(self.gradient_accumulation_steps or 1)
+        due = convert((self._iterations + 1) % steps == 0)
+        sums = []
+        for grad, variable in zip(grads, variables, strict=True):
+            total = self._accumulated[self._get_variable_index(variable)]
+            sums.append(total.value + functions.cast(grad, variable.dtype))
+        kept = (self._iterations, self._learning_rate)
+        own = [value for value in vars(self).values() if isinstance(value, Variable)]
+        held = [held for held in [*self._variables, *own] if not any(held is one for one in (*kept, *self._accumulated))]
+        held += [variable for variable in self._trainable_variables if not any(variable is one for one in held)]
+        before = [variable.value for variable in held]
+        self._update([total / float(steps) for total in sums], variables)
+        for variable, old in zip(held, before, strict=True):
+            variable.assign(functions.where(due, variable.value, old))
+        for total, variable in zip(sums, variables, strict=True):
+            self._accumulated[self._get_variable_index(variable)].assign(
+                functions.where(due, functions.zeros_like(total), total)
+            )
+
+    def _average(self) -> None:
+        """Moves the averages; the first step starts them at the variables' values."""
+        first = convert(self.iterations == 0)
+        for variable, average in zip(self._trainable_variables, self._averages, strict=True):
+            momentum = functions.where(first, 0.0, functions.cast(self.ema_momentum, variable.dtype))
+            average.assign(momentum * average + (1.0 - momentum) * variable)
+        if self.ema_overwrite_frequency:
+            due = convert((self.iterations + 1) % self.ema_overwrite_frequency == 0)
+            for variable, average in zip(self._trainable_variables, self._averages, strict=True):
+                variable.assign(functions.where(due, average.value, variable.value))
+
     def _backend_update_step(self, grads: list[Tensor], variables: list[Variable], learning_rate: Tensor) -> None:
         for gradient, variable in zip(grads, variables, strict=True):
             self.update_step(
@@ -277,7 +328,7 @@ class Optimizer:
 
     def _local_step(self, variable: Variable) -> Tensor:
         """The number of this update, 1 for the first, in the variable's dtype."""
-        return functions.cast(self._iterations + 1, variable.dtype)
+        return functions.cast(self.iterations + 1, variable.dtype)
 
     def exclude_from_weight_decay(
         self, var_list: Sequence[Variable] | None = None, var_names: Sequence[str] | None = None
@@ -298,7 +349,9 @@ class Optimizer:
         return loss if self.loss_scale_factor is None else loss * self.loss_scale_factor
 
     def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:
-        """Called at the end of training."""
+        """Called at the end of training: moving averages become the variables' values."""
+        for variable in var_list if self.use_ema else ():
+            variable.assign(self._averages[self._get_variable_index(variable)])
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Replaces the state."""
@@ -363,6 +416,17 @@ class Optimizer:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"
+
+
+def _check_average(use_ema: bool, momentum: float, frequency: Any) -> None:
+    if not use_ema:
+        return
+    if not 0 <= momentum <= 1:
+        raise ArgumentError(f"`ema_momentum` must be in the range [0, 1]. Received: ema_momentum={momentum}")
+    if frequency and (not isinstance(frequency, int) or frequency < 1):
+        raise ArgumentError(
+            f"`ema_overwrite_frequency` must be an integer >= 1 or None. Received: ema_overwrite_frequency={frequency}"
+        )
 
 
 def _number(name: str, value: Any) -> float:
