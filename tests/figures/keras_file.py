@@ -58,6 +58,13 @@ def main() -> None:
     stack = sequential()
     stack.fit(images, labels, epochs=3, verbose=0)
     stack.save(FOLDER / "keras_sequential.keras")
+    older_in = keras.Input((3,))
+    older = keras.Model(
+        older_in, keras.Sequential([keras.Input((3,)), layers.Dense(2), layers.BatchNormalization()])(older_in)
+    )
+    older.compile("rmsprop", "mean_squared_error")
+    older.fit(table, targets["sum"][:, :2], verbose=0)
+    older.save(FOLDER / "keras_legacy.h5")
     np.savez_compressed(
         FOLDER / "keras_file.npz",
         words=words,
@@ -66,6 +73,7 @@ def main() -> None:
         out=predicted["out"],
         images=images,
         labels=labels,
+        legacy=older.predict(table, verbose=0),
         classes=stack.predict(images, verbose=0),
         momentum=np.asarray(stack.optimizer.variables[2]),
         iterations=np.asarray(stack.optimizer.iterations),

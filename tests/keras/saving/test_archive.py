@@ -160,8 +160,6 @@ def test_wrong_endings_and_missing_files(tmp_path):
     model = small()
     with pytest.raises(ArgumentError, match=r"Invalid filepath extension.*`\.keras`.*Received: filepath=.*model"):
         model.save(tmp_path / "model")
-    with pytest.raises(NotSupportedError, match=r"HDF5"):
-        model.save(tmp_path / "model.h5")
     with pytest.raises(ArgumentError, match="File not found"):
         keras.models.load_model(tmp_path / "none.keras")
     with pytest.raises(ArgumentError, match=r"must end in `\.weights\.h5`"):
@@ -317,3 +315,26 @@ def test_unknown_custom_objects_name_the_remedy(tmp_path):
     assert isinstance(keras.models.model_from_json(text, custom_objects={"Own": Own}).layers[0], Own)
     with keras.saving.custom_object_scope({"Own": Own}):
         assert isinstance(keras.models.model_from_json(text).layers[0], Own)
+
+
+def test_whole_models_in_hdf5(tmp_path):
+    model = keras.models.load_model(FIGURES / "keras_sequential.keras")
+    model.save(tmp_path / "model.h5")
+    again = keras.models.load_model(tmp_path / "model.h5")
+    assert np.array_equal(again(KEPT["images"]).numpy(), model(KEPT["images"]).numpy())
+    assert int(again.optimizer.iterations) == int(KEPT["iterations"])
+    assert all(np.array_equal(a, b) for a, b in zip(again.get_weights(), model.get_weights(), strict=True))
+    clone = keras.models.clone_model(model)
+    clone.load_weights(tmp_path / "model.h5")
+    assert np.array_equal(clone(KEPT["images"]).numpy(), model(KEPT["images"]).numpy())
+    with pytest.raises((FileFormatError, ShapeError), match=r"model\.h5"):
+        small().load_weights(tmp_path / "model.h5")
+    (tmp_path / "half.h5").write_bytes((tmp_path / "model.h5").read_bytes()[:1000])
+    with pytest.raises(FileFormatError, match="not a readable HDF5 file"):
+        keras.models.load_model(tmp_path / "half.h5")
+
+
+def test_what_keras_wrote_into_hdf5():
+    model = keras.models.load_model(FIGURES / "keras_legacy.h5")
+    np.testing.assert_allclose(model(KEPT["table"]).numpy(), KEPT["legacy"], rtol=1e-5, atol=1e-6)
+    assert type(model.optimizer).__name__ == "RMSprop"

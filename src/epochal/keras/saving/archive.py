@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from epochal.errors import ArgumentError, FileFormatError, NotSupportedError
-from epochal.keras.saving import files, weights
+from epochal.keras.saving import files, legacy, weights
 from epochal.keras.saving.json import from_text, to_text
 from epochal.keras.saving.registry import maybe_scope
 from epochal.keras.saving.serialization import deserialize_keras_object, loading, serialize_keras_object
@@ -27,19 +27,19 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool |
     Raises:
         ArgumentError: The path does not end in ``.keras``, or the file is there and `overwrite` is false.
     """
-    if kwargs.pop("save_format", "keras") not in ("keras", None):
-        raise NotSupportedError("Only the `.keras` format is supported.")
+    if kwargs.pop("save_format", "keras") not in ("keras", "h5", None):
+        raise NotSupportedError("Only the `.keras` and `.h5` formats are supported.")
     kwargs.pop("include_optimizer", None)
     if kwargs:
         raise ArgumentError(f"The following argument(s) are not supported: {sorted(kwargs)}")
     path = Path(filepath)
     if path.suffix in (".h5", ".hdf5"):
-        raise NotSupportedError(
-            f"Saving whole models as HDF5 is not supported. Use a `.keras` path. Received: filepath={filepath}."
-        )
+        legacy.save(model, path, overwrite)
+        return
     if path.suffix != ".keras":
         raise ArgumentError(
-            "Invalid filepath extension for saving. Please add a `.keras` extension for the native Keras format. "
+            "Invalid filepath extension for saving. Please add either a `.keras` extension for the native Keras format "
+            "(recommended) or a `.h5` extension. "
             f"Received: filepath={filepath}."
         )
     if zipped is False:
@@ -85,9 +85,7 @@ def load_model(
         )
     source = f"The file {str(path)!r}"
     if path.suffix in (".h5", ".hdf5"):
-        raise NotSupportedError(
-            f"Whole models in HDF5 are not supported. Received: {str(path)!r}. Save it as `.keras`."
-        )
+        return legacy.load(path, custom_objects, compile, safe_mode)
     with _open(path, source) as archive:
         config = from_text(_member(archive, _CONFIG, source), f"{_CONFIG} in {source}")
         if not isinstance(config, dict) or "class_name" not in config:

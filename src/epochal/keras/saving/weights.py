@@ -134,7 +134,7 @@ def _put(root: Any, path: str, one: Any, name: str) -> None:
             group.create_dataset(key, data=array)
 
 
-class _Store:
+class Store:
     """The variables of one group of a file, checked before they are read."""
 
     def __init__(self, group: Any, source: str, limit: int) -> None:
@@ -156,6 +156,12 @@ class _Store:
 
     def __getitem__(self, key: str) -> np.ndarray:
         h5py = _hdf5()
+        parts = key.split("/")
+        for depth in range(1, len(parts)):
+            if not isinstance(self.group.get("/".join(parts[:depth]), getlink=True), h5py.HardLink):
+                raise FileFormatError(
+                    f"{self.source}: '{self.group.name}/{key}' is missing or a link. The file is damaged."
+                )
         link = self.group.get(key, getlink=True)
         if link is None:
             raise FileFormatError(
@@ -178,7 +184,7 @@ class _Store:
         return np.asarray(array)
 
 
-def _open(content: Any, source: str) -> Any:
+def open_hdf5(content: Any, source: str) -> Any:
     h5py = _hdf5()
     try:
         return h5py.File(content, "r")
@@ -210,7 +216,7 @@ def read_weights(
         FileFormatError: The file is damaged or lacks a layer.
         ShapeError: A layer does not fit.
     """
-    with _open(content, source) as root:
+    with open_hdf5(content, source) as root:
         try:
             _read(model, root, source, skip_mismatch, with_optimizer)
         except (OSError, RuntimeError, KeyError) as error:
@@ -232,20 +238,20 @@ def _read(model: Any, root: Any, source: str, skip_mismatch: bool, with_optimize
         for path, one in places:
             _take(
                 one,
-                _Store(_group(root, f"{path}/vars" if path else "vars"), source, limit),
+                Store(_group(root, f"{path}/vars" if path else "vars"), source, limit),
                 source,
                 path,
                 skip_mismatch,
             )
         if optimizer is not None and optimizer.built and "optimizer" in root:
-            _take(optimizer, _Store(_group(root, "optimizer/vars"), source, limit), source, "optimizer", True)
+            _take(optimizer, Store(_group(root, "optimizer/vars"), source, limit), source, "optimizer", True)
     except BaseException:
         for variable, value in before:
             variable.assign(value)
         raise
 
 
-def _take(one: Any, store: _Store, source: str, path: str, skip_mismatch: bool) -> None:
+def _take(one: Any, store: Store, source: str, path: str, skip_mismatch: bool) -> None:
     needed = len(_own_variables(one))
     if needed and store.group is None:
         message = (
@@ -299,6 +305,9 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwarg
     if path.suffix == ".keras":
         archive = importlib.import_module("epochal.keras.saving.archive")
         archive.load_weights_of_archive(model, path, skip_mismatch)
+        return
+    if path.suffix in (".h5", ".hdf5") and not path.name.endswith(".weights.h5"):
+        importlib.import_module("epochal.keras.saving.legacy").load_weights(model, path)
         return
     if not path.name.endswith(".weights.h5"):
         raise ArgumentError(
