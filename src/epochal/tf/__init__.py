@@ -24,10 +24,11 @@ _NAMES = {
     ),
     "epochal.tf.config_proto": ("ConfigProto GPUOptions"),
     "epochal.tf.flow": (
-        "add_to_collection cond control_dependencies device get_collection group init_scope name_scope no_op "
-        "tuple=tuple_ while_loop"
+        "add_to_collection case cond control_dependencies device get_collection group init_scope name_scope no_op "
+        "switch_case tuple=tuple_ while_loop"
     ),
     "epochal.tf.differentiation": ("clip_by_global_norm clip_by_norm global_norm gradients"),
+    "epochal.tf.functional": ("foldl foldr map_fn scan"),
     "epochal.tf.graph": (
         "Graph GraphKeys Operation disable_eager_execution enable_eager_execution executing_eagerly "
         "get_default_graph reset_default_graph disable_v2_behavior=disable_eager_execution "

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from epochal import tree
+from epochal.errors import ArgumentError, NotSupportedError
 from epochal.tensor import functions
 from epochal.tensor.context import eagerly
-from epochal.tf.array_ops import identity
+from epochal.tf.array_ops import constant, identity
 from epochal.tf.conversion import to_tensor
 from epochal.tf.graph import Operation, current_graph, get_default_graph
+from epochal.tf.math_ops import equal
 
 
 def group(*inputs: Any, name: str = "group_deps") -> Operation | None:
@@ -73,7 +75,56 @@ def cond(
     fn2: Callable[[], Any] | None = None,
 ) -> Any:
     """`true_fn()` or `false_fn()`, as `pred` says when the graph runs; both return the same structure and types."""
-    return functions.cond(to_tensor(pred), true_fn or fn1, false_fn or fn2)
+    if strict:
+        raise NotSupportedError("cond: strict=True is not supported. Leave it out.")
+    first, second = (_as_branch(function) for function in (true_fn or fn1, false_fn or fn2))
+    return functions.cond(to_tensor(pred), first, second)
+
+
+def _as_branch(function: Callable[[], Any] | None) -> Callable[[], Any]:
+    """A branch whose results are tensors: an operation becomes True, once it has run."""
+    if not callable(function):
+        raise ArgumentError(f"cond needs two functions without arguments. Received: {function!r}")
+
+    def run() -> Any:
+        result = function()
+        if result is None:
+            raise ArgumentError("A branch of cond returned None. Return a tensor, or tf.no_op().")
+        return tree.map_structure(_as_result, result)
+
+    return run
+
+
+def _as_result(value: Any) -> Any:
+    return constant(True) if isinstance(value, Operation) else to_tensor(value)
+
+
+def case(
+    pred_fn_pairs: Any, default: Callable[[], Any] | None = None, exclusive: bool = False, name: str | None = None
+) -> Any:
+    """The result of the first function whose predicate holds, else of `default` (or of the last function)."""
+    pairs = list(pred_fn_pairs.items()) if isinstance(pred_fn_pairs, Mapping) else list(pred_fn_pairs)
+    if default is None:
+        *pairs, (_, default) = pairs
+    result = default
+    for predicate, function in reversed(pairs):
+        result = _choice(predicate, function, result)
+    return result()
+
+
+def _choice(predicate: Any, function: Callable[[], Any], otherwise: Callable[[], Any]) -> Callable[[], Any]:
+    return lambda: cond(predicate, function, otherwise)
+
+
+def switch_case(
+    branch_index: Any, branch_fns: Any, default: Callable[[], Any] | None = None, name: str | None = None
+) -> Any:
+    """The result of the function numbered `branch_index`, or of `default` (the last one) if there is none."""
+    index = to_tensor(branch_index)
+    pairs = list(branch_fns.items()) if isinstance(branch_fns, Mapping) else list(enumerate(branch_fns))
+    if pairs and isinstance(pairs[0][1], (tuple, list)):
+        pairs = [tuple(entry) for _, entry in pairs]
+    return case([(equal(index, int(key)), function) for key, function in pairs], default or pairs[-1][1])
 
 
 def while_loop(
@@ -88,9 +139,23 @@ def while_loop(
     maximum_iterations: int | None = None,
     return_same_structure: bool = False,
 ) -> Any:
-    """Applies `body` to the loop variables as long as `cond` holds; their types must stay the same."""
+    """Applies `body` to the loop variables as long as `cond` holds; their shapes and types must stay the same.
+
+    Gradients through the loop need `maximum_iterations`.
+    """
     start = tree.map_structure(to_tensor, loop_vars)
-    return functions.while_loop(cond, body, start, maximum_iterations=maximum_iterations)
+    single = isinstance(start, (list, tuple)) and len(start) == 1
+
+    def step(*state: Any) -> Any:
+        result = body(*state)
+        if not isinstance(start, (list, tuple)):
+            return to_tensor(result)
+        if single and not isinstance(result, (list, tuple)):
+            result = (result,)
+        return tree.map_structure(lambda new, old: to_tensor(new, like=old.dtype), tuple(result), tuple(state))
+
+    result = functions.while_loop(cond, step, start, maximum_iterations=maximum_iterations)
+    return result[0] if single and not return_same_structure else result
 
 
 def get_collection(key: str, scope: str | None = None) -> list[Any]:

@@ -13,6 +13,7 @@ from epochal import dtypes
 from epochal.errors import ArgumentError
 from epochal.ir import Array, TensorType
 from epochal.tensor import Tensor, random
+from epochal.tensor import context as contexts
 from epochal.tf.conversion import integers, to_tensor
 from epochal.tf.graph import Graph, current_graph, operation
 from epochal.tf.state import State
@@ -42,6 +43,11 @@ class _OperationKeys:
 
     def next(self) -> Tensor:
         """The key, as the tensor layer asks for it."""
+        context = contexts.current()
+        if context is not None and context is not self._graph:  # in a loop's body, which carries the counter along
+            value = context.read(self._state)
+            context.assign(self._state, BUILD.add(value, BUILD.constant(_STEP)))
+            return context.wrap(value)
         key = self._graph.read(self._state)
         advanced = BUILD.variable_assign(BUILD.add(key, BUILD.constant(_STEP)), state=self._state)
         self._graph.attach(key.node, advanced.node)

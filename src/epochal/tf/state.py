@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from epochal.ir import Array, TensorType
+from epochal.tensor import Tensor
+from epochal.tensor import context as contexts
 
 
 class State:
@@ -22,3 +24,7 @@ class State:
         self.type = type_
         self.name = name
         self.first = first
+
+    def __epochal_tensor__(self) -> Tensor:
+        context = contexts.effective()
+        return context.wrap(context.read(self))

@@ -16,7 +16,7 @@ from epochal.tf.array_ops import constant
 from epochal.tf.conversion import to_tensor
 from epochal.tf.differentiation import gradients
 from epochal.tf.graph import GraphKeys, GraphTensor, Operation, get_default_graph
-from epochal.tf.variables import GraphVariable, trainable_variables
+from epochal.tf.variables import GraphVariable, assign, trainable_variables
 
 
 class Optimizer:
@@ -112,11 +112,11 @@ class Optimizer:
             updates = [(variable, self.update(to_tensor(gradient), variable)) for gradient, variable in pairs]
             operations = []
             for variable, (value, new_slots) in updates:
-                operations.append(variable.assign(value))
+                operations.append(assign(variable, value))
                 operations += [self._slot(variable, slot).assign(new) for slot, new in new_slots.items()]
             operations += self.finish()
             if global_step is not None:
-                operations.append(global_step.assign_add(constant(1, global_step.dtype)))
+                operations.append(assign(global_step, to_tensor(global_step) + constant(1, global_step.dtype)))
             return flow.group(*operations, name="update")  # type: ignore[return-value]
 
     def get_slot(self, var: Any, name: str) -> Any:

@@ -9,7 +9,7 @@ from epochal import dtypes
 from epochal.dtypes import DType
 from epochal.errors import ArgumentError, NotSupportedError, ShapeError
 from epochal.ir import TensorType
-from epochal.tensor import Tensor
+from epochal.tensor import Tensor, functions
 from epochal.tensor import Variable as EagerVariable
 from epochal.tensor import context as contexts
 from epochal.tensor.operators import attach
@@ -161,9 +161,7 @@ class GraphVariable:
                 f"Variable {self._base!r} has shape {tuple(self.shape)} and cannot be assigned a value of shape "
                 f"{tensor.shape}."
             )
-        result = self.graph.wrap(self.graph.assign_value(self, _value_in(tensor)))
-        self.graph.add_operation(name or "Assign", "Assign", result.value.node)
-        return result
+        return assign_in_graph(self.graph, self, tensor, name)
 
     def assign_add(
         self, delta: Any, use_locking: bool = False, name: str | None = None, read_value: bool = True
@@ -200,6 +198,17 @@ class GraphVariable:
 attach(GraphVariable)
 
 
+def assign_in_graph(graph: Graph, variable: Any, tensor: Tensor, name: str | None = None) -> Tensor:
+    """The new value of a variable of either kind, as a tensor of the graph that assigns it when it runs."""
+    context = contexts.current()
+    if context is not None and context is not graph:  # the body of a conditional or loop: it carries the value out
+        context.assign(variable, _value_in(tensor))
+        return context.wrap(context.read(variable))
+    result = graph.wrap(graph.assign_value(variable, _value_in(tensor)))
+    graph.add_operation(name or "Assign", "Assign", result.value.node)
+    return result
+
+
 def _value_in(tensor: Tensor) -> Any:
     return BUILD.constant(tensor.data) if tensor.data is not None else tensor.value
 
@@ -214,7 +223,8 @@ def global_variables(scope: str | None = None) -> list[Any]:
 
 def trainable_variables(scope: str | None = None) -> list[Any]:
     """Those that optimizers change by default."""
-    return get_default_graph().get_collection(GraphKeys.TRAINABLE_VARIABLES, scope)
+    found = get_default_graph().get_collection(GraphKeys.TRAINABLE_VARIABLES, scope)
+    return [variable for variable in found if variable.trainable]
 
 
 def local_variables(scope: str | None = None) -> list[Any]:
@@ -223,9 +233,10 @@ def local_variables(scope: str | None = None) -> list[Any]:
 
 
 def variables_initializer(var_list: Sequence[Any], name: str = "init") -> Operation:
-    """An operation that gives variables their first values."""
+    """An operation that gives variables their first values. Those of Keras's layers have theirs from the start."""
     graph = get_default_graph()
-    return graph.add_operation(name, "NoOp", None, [variable.initializer for variable in var_list])
+    own = [variable.initializer for variable in var_list if isinstance(variable, GraphVariable)]
+    return graph.add_operation(name, "NoOp", None, own)
 
 
 def global_variables_initializer() -> Operation:
@@ -245,7 +256,14 @@ def assign(
     ref: Any, value: Any, validate_shape: bool = True, use_locking: bool = False, name: str | None = None
 ) -> Any:
     """`ref.assign(value)`."""
-    return ref.assign(value, name=name) if isinstance(ref, GraphVariable) else ref.assign(value)
+    graph = current_graph()
+    if graph is None:
+        return ref.assign(value)
+    if isinstance(ref, GraphVariable):
+        return ref.assign(value, name=name)
+    if not isinstance(ref, EagerVariable):
+        raise ArgumentError(f"assign: expected a variable. Received: {ref!r}")
+    return assign_in_graph(graph, ref, to_tensor(value, ref.dtype), name)
 
 
 def assign_add(ref: Any, value: Any, use_locking: bool = False, name: str | None = None) -> Any:
@@ -256,3 +274,29 @@ def assign_add(ref: Any, value: Any, use_locking: bool = False, name: str | None
 def assign_sub(ref: Any, value: Any, use_locking: bool = False, name: str | None = None) -> Any:
     """`ref.assign_sub(value)`."""
     return ref.assign_sub(value, name=name) if isinstance(ref, GraphVariable) else ref.assign_sub(value)
+
+
+def _scatter(function: Any) -> Any:
+    def update(ref: Any, indices: Any, updates: Any, use_locking: bool = False, name: str | None = None) -> Any:
+        value = to_tensor(ref)
+        return assign(ref, function(value, to_tensor(indices), to_tensor(updates, like=value.dtype)), name=name)
+
+    return update
+
+
+scatter_update = _scatter(functions.scatter_set)
+scatter_update.__doc__ = "Replaces the rows of a variable at `indices` by `updates`."
+scatter_add = _scatter(functions.scatter_add)
+scatter_add.__doc__ = "Adds `updates` to the rows of a variable at `indices`; repeated rows add up."
+scatter_sub = _scatter(lambda x, indices, updates: functions.scatter_add(x, indices, functions.negative(updates)))
+scatter_sub.__doc__ = "Subtracts `updates` from the rows of a variable at `indices`; repeated rows add up."
+
+
+def is_variable_initialized(variable: Any, name: str | None = None) -> Any:
+    """Whether a variable has a value in the session that runs it."""
+    raise NotSupportedError(
+        "is_variable_initialized is not supported: run tf.global_variables_initializer() once, at the start."
+    )
+
+
+report_uninitialized_variables = is_variable_initialized
