@@ -12,7 +12,7 @@ from epochal.errors import ArgumentError, EpochalError
 from epochal.keras import losses as keras_losses
 from epochal.keras.losses.loss import Loss, LossFunctionWrapper
 from epochal.keras.metrics.reduction import Mean
-from epochal.keras.trainer.outputs import match, output_names, spread
+from epochal.keras.trainer.outputs import by_name, match, match_weights, output_names, spread
 from epochal.tensor import Tensor
 
 
@@ -52,7 +52,7 @@ class CompiledLoss:
                 f"(multiple output case). Received instead: loss_weights={loss_weights!r}"
             )
         for leaf in tree.flatten(loss):
-            keras_losses_or_convenience(leaf)
+            check_loss(leaf)
         self._loss = loss
         self._weights = loss_weights
         self._names = names
@@ -92,9 +92,9 @@ class CompiledLoss:
     def __call__(self, y: Any, y_pred: Any, sample_weight: Any = None) -> Tensor | None:
         """The weighted sum; each part is also added to its metric where there are several."""
         names = output_names(y_pred, self._names)
-        predictions = _by_name(y_pred, names)
+        predictions = by_name(y_pred, names)
         targets = self._match_targets(y, y_pred, names)
-        weights = _match_weights(sample_weight, y_pred, names)
+        weights = match_weights(sample_weight, y_pred, names)
         if self.terms is None:
             self.build(targets, predictions, names)
         total: Tensor | None = None
@@ -170,21 +170,7 @@ def _names_single(loss: Any, names: list[str | None]) -> bool:
     return isinstance(loss, dict) and len(loss) == 1 and names == [None]
 
 
-def _by_name(y_pred: Any, names: list[str | None]) -> list[Any]:
-    if isinstance(y_pred, dict) and len(y_pred) == len(names):
-        return [y_pred[name] for name in names]
-    return tree.flatten(y_pred)
-
-
-def _match_weights(sample_weight: Any, y_pred: Any, names: list[str | None]) -> list[Any]:
-    if sample_weight is None:
-        return [None] * len(names)
-    if not tree.is_nested(sample_weight):
-        return [sample_weight] * len(names)
-    return match(sample_weight, y_pred, names, "sample_weight")
-
-
-def keras_losses_or_convenience(identifier: Any) -> None:
+def check_loss(identifier: Any) -> None:
     """Checks a loss's name when `compile` is called, and not when training begins."""
     if isinstance(identifier, str) and identifier.lower() in ("crossentropy", "ce"):
         return

@@ -10,8 +10,8 @@ from epochal.errors import ArgumentError
 from epochal.keras import metrics as keras_metrics
 from epochal.keras.metrics.metric import Metric
 from epochal.keras.metrics.reduction import MeanMetricWrapper
-from epochal.keras.trainer.compiled_loss import _by_name, _match_weights, is_binary_or_sparse
-from epochal.keras.trainer.outputs import match, output_names, spread
+from epochal.keras.trainer.compiled_loss import is_binary_or_sparse
+from epochal.keras.trainer.outputs import by_name, match, match_weights, output_names, spread
 
 _ACCURACY = ("accuracy", "acc")
 
@@ -69,9 +69,9 @@ class CompiledMetrics:
     def update_state(self, y: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Adds a batch."""
         names = output_names(y_pred, self._names)
-        predictions = _by_name(y_pred, names)
+        predictions = by_name(y_pred, names)
         targets = _targets(y, y_pred, names)
-        weights = _match_weights(sample_weight, y_pred, names)
+        weights = match_weights(sample_weight, y_pred, names)
         if not self.built:
             self.build(targets, predictions, names)
         for output, metric, _, weighted in self._entries:

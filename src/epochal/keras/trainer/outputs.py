@@ -81,3 +81,19 @@ def spread(configured: Any, names: Sequence[str | None], what: str) -> list[Any]
             )
         return list(configured)
     return [configured] * count
+
+
+def by_name(y_pred: Any, names: Sequence[str | None]) -> list[Any]:
+    """The outputs in the order of their names."""
+    if isinstance(y_pred, dict) and len(y_pred) == len(names):
+        return [y_pred[name] for name in names]
+    return tree.flatten(y_pred)
+
+
+def match_weights(sample_weight: Any, y_pred: Any, names: Sequence[str | None]) -> list[Any]:
+    """Sample weights an output; one array serves all."""
+    if sample_weight is None:
+        return [None] * len(names)
+    if not tree.is_nested(sample_weight):
+        return [sample_weight] * len(names)
+    return match(sample_weight, y_pred, names, "sample_weight")
