@@ -183,3 +183,18 @@ def test_ops_take_keras_parameter_names():
     np.testing.assert_allclose(
         keras.ops.binary_crossentropy([1.0, 0.0], np.array([0.5, 0.5], "float32")), np.log(2) * np.ones(2), rtol=1e-6
     )
+
+
+def test_data_sets_in_python():
+    class Batches(keras.utils.Sequence):
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, index):
+            return np.full((4, 2), index, "float32"), np.zeros((4, 1), "float32")
+
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    assert len(model.fit(Batches(), epochs=2, verbose=0).history["loss"]) == 2
+    with pytest.raises(NotImplementedError, match="must define __len__ or num_batches"):
+        len(keras.utils.PyDataset())

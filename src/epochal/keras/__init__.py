@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         layers,
         losses,
         metrics,
+        mixed_precision,
         models,
         ops,
         optimizers,
@@ -43,7 +44,7 @@ __version__ = "3.15.1"  # the version of Keras whose interface this is
 _MODULES = frozenset(
     {
         "activations", "backend", "callbacks", "config", "constraints", "dtype_policies", "initializers", "layers",
-        "losses", "metrics", "models", "ops", "optimizers", "preprocessing", "random", "regularizers", "saving", "tree",
+        "losses", "metrics", "mixed_precision", "models", "ops", "optimizers", "preprocessing", "random", "regularizers", "saving", "tree",
         "utils",
     }
 )  # fmt: skip
@@ -91,6 +92,7 @@ __all__ = [
     "layers",
     "losses",
     "metrics",
+    "mixed_precision",
     "models",
     "name_scope",
     "ops",

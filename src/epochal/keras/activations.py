@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from epochal.errors import ArgumentError
+from epochal.keras.identifiers import unknown
 from epochal.keras.saving.registry import function_name, registered_object
 from epochal.keras.saving.serialization import deserialize_keras_object, serialize_keras_object
 from epochal.tensor import Tensor, convert
@@ -226,10 +227,7 @@ def get(identifier: Any) -> Callable[..., Any]:
         found = ACTIVATIONS.get(identifier) or registered_object(identifier)
         if found is not None:
             return found
-    raise ArgumentError(
-        f"Could not interpret activation function identifier: {identifier}. Expected a function, a layer, or one of "
-        f"{', '.join(sorted(ACTIVATIONS))}."
-    )
+    raise unknown(identifier, "activation function", "a function, a layer", ACTIVATIONS)
 
 
 def serialize(activation: Callable[..., Any]) -> Any:

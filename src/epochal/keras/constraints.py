@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from epochal.errors import ArgumentError
 from epochal.keras import settings
-from epochal.keras.saving.registry import registered_object
+from epochal.keras.identifiers import interpret
 from epochal.keras.saving.serialization import deserialize_keras_object, serialize_keras_object
 from epochal.tensor import Tensor, convert
 from epochal.tensor import functions as F
@@ -112,23 +110,7 @@ def get(identifier: Any) -> Callable[..., Any] | None:
     Raises:
         ArgumentError: It is none of these.
     """
-    if identifier is None:
-        return None
-    if isinstance(identifier, Mapping):
-        identifier = deserialize(dict(identifier))
-    elif isinstance(identifier, str):
-        found = CONSTRAINTS.get(identifier) or registered_object(identifier)
-        if found is None:
-            raise ArgumentError(
-                f"Could not interpret constraint identifier: {identifier}. Expected a Constraint, a function, or one "
-                f"of {', '.join(sorted(CONSTRAINTS))}."
-            )
-        identifier = found
-    if inspect.isclass(identifier):
-        identifier = identifier()
-    if callable(identifier):
-        return identifier
-    raise ArgumentError(f"Could not interpret constraint identifier: {identifier}")
+    return interpret(identifier, "constraint", "a Constraint, a function", CONSTRAINTS, deserialize)
 
 
 def serialize(constraint: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import random as python_random
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 from epochal import dtypes
 from epochal.errors import ArgumentError, NotSupportedError
 from epochal.keras import settings
-from epochal.keras.saving.registry import registered_object
+from epochal.keras.identifiers import interpret
 from epochal.keras.saving.serialization import deserialize_keras_object, serialize_keras_object
 from epochal.learn import initializers as formulas
 from epochal.tensor import Tensor
@@ -278,25 +277,10 @@ def get(identifier: Any) -> Callable[..., Any] | None:
     Raises:
         ArgumentError: It is none of these.
     """
-    if identifier is None:
-        return None
-    if isinstance(identifier, Mapping):
-        identifier = deserialize(dict(identifier))
-    elif isinstance(identifier, str):
-        found = INITIALIZERS.get(identifier) or registered_object(identifier)
-        if found is None:
-            raise ArgumentError(
-                f"Could not interpret initializer identifier: {identifier}. Expected an Initializer, a function, an "
-                f"array, or one of {', '.join(sorted(INITIALIZERS))}."
-            )
-        identifier = found
-    if inspect.isclass(identifier):
-        return identifier()
     if isinstance(identifier, (np.ndarray, Tensor)):
         return _from_array(identifier)
-    if callable(identifier):
-        return identifier
-    raise ArgumentError(f"Could not interpret initializer identifier: {identifier}")
+    expected = "an Initializer, a function, an array"
+    return interpret(identifier, "initializer", expected, INITIALIZERS, deserialize)
 
 
 def _from_array(value: Any) -> Callable[..., Any]:

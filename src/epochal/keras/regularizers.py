@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from epochal.errors import ArgumentError, ShapeError
-from epochal.keras.saving.registry import registered_object
+from epochal.keras.identifiers import interpret
 from epochal.keras.saving.serialization import deserialize_keras_object, serialize_keras_object
 from epochal.tensor import Tensor, convert
 from epochal.tensor import functions as F
@@ -139,23 +138,7 @@ def get(identifier: Any) -> Callable[..., Any] | None:
     Raises:
         ArgumentError: It is none of these.
     """
-    if identifier is None:
-        return None
-    if isinstance(identifier, Mapping):
-        identifier = deserialize(dict(identifier))
-    elif isinstance(identifier, str):
-        found = REGULARIZERS.get(identifier) or registered_object(identifier)
-        if found is None:
-            raise ArgumentError(
-                f"Could not interpret regularizer identifier: {identifier}. Expected a Regularizer, a function, or one "
-                f"of {', '.join(sorted(REGULARIZERS))}."
-            )
-        identifier = found
-    if inspect.isclass(identifier):
-        identifier = identifier()
-    if callable(identifier):
-        return identifier
-    raise ArgumentError(f"Could not interpret regularizer identifier: {identifier}")
+    return interpret(identifier, "regularizer", "a Regularizer, a function", REGULARIZERS, deserialize)
 
 
 def serialize(regularizer: Any) -> Any:

@@ -50,6 +50,15 @@ def test_layers_are_tracked_in_attributes_lists_and_dictionaries():
     assert "seed" in model.non_trainable_variables[-1].name
 
 
+def test_the_summary_knows_shapes_after_a_call(capsys):
+    model = Block(name="block")
+    model(np.ones((2, 4)))
+    model.summary()
+    text = capsys.readouterr().out
+    assert "(None, 3)" in text
+    assert "Total params: 35" in text
+
+
 def test_a_subclassed_model_can_be_built_from_a_shape():
     model = Block()
     model.build((None, 5))

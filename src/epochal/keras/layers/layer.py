@@ -296,6 +296,9 @@ class Layer(LayerState):
                         # The mean over samples, so that its strength does not depend on the batch size.
                         self.add_loss(penalty / float(output.shape[0]) if output.shape and output.shape[0] else penalty)
         self._set_output_masks(first, outputs, masks)
+        if not self._output_shapes:
+            shapes = [leaf.shape for leaf in tree.flatten(outputs) if isinstance(leaf, Tensor)]
+            object.__setattr__(self, "_output_shapes", [(None, *shape[1:]) if shape else () for shape in shapes])
         return outputs
 
     def _convert(self, argument: Any) -> Any:

@@ -58,7 +58,7 @@ def padding_name(value: Any, causal: bool = False) -> str:
     """
     allowed = ("valid", "same", "causal") if causal else ("valid", "same")
     if not isinstance(value, str) or value.lower() not in allowed:
-        raise ArgumentError(f"The `padding` argument must be one of {set(allowed)}. Received: padding={value!r}")
+        raise ArgumentError(f"The `padding` argument must be one of {allowed}. Received: padding={value!r}")
     return value.lower()
 
 

@@ -38,6 +38,7 @@ class LayerState:
         put("_losses", [])
         put("_inbound_nodes", [])
         put("_build_shapes", {})
+        put("_output_shapes", [])  # of the first call, for `summary`
         put("_parent_path", None)
         put("built", False)
         kinds = {

@@ -44,7 +44,7 @@ def _output_shape(layer: Any) -> str:
     if isinstance(layer, Layer) and not nodes and hasattr(layer, "_functional") and layer._functional is not None:
         return _shape_text([tensor.shape for tensor in layer.outputs])
     if not nodes:
-        return "?"
+        return _shape_text(layer._output_shapes) if layer._output_shapes else "?"
     shapes: dict[tuple[Any, ...], None] = {}
     for node in nodes:
         for value in node.outputs:

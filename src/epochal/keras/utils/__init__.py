@@ -26,10 +26,13 @@ from epochal.keras.utils.arrays import (
     to_categorical,
     unpack_x_y_sample_weight,
 )
+from epochal.keras.utils.py_dataset import PyDataset, Sequence
 
 __all__ = [
     "CustomObjectScope",
     "Progbar",
+    "PyDataset",
+    "Sequence",
     "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",
