@@ -120,7 +120,6 @@ def get(dtype: Any) -> DType:
     except TypeError:
         found = None
     if found is None:
-        raise DTypeError(
-            f"Unknown dtype: {dtype!r}. Expected one of {', '.join(dtype.name for dtype in ALL)}, or the NumPy dtype of that name."
-        )
+        names = ", ".join(known.name for known in ALL)
+        raise DTypeError(f"Unknown dtype: {dtype!r}. Expected one of {names}, or the NumPy dtype of that name.")
     return found

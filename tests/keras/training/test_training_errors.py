@@ -76,7 +76,7 @@ def test_arguments_of_fit(arguments, message):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"optimizer": "sdg"}, r"optimizer identifier: 'sdg'\. Expected an Optimizer, or one of sgd"),
+        ({"optimizer": "sdg"}, r"optimizer identifier: 'sdg'. Did you mean 'sgd'"),
         ({"loss": "mean_square_error"}, r"loss identifier: 'mean_square_error'\. .*mean_squared_error"),
         ({"metrics": ["acuracy"]}, r"metric identifier: 'acuracy'"),
         ({"metrics": "accuracy"}, r"`metrics` argument to be a list, tuple, or dict"),

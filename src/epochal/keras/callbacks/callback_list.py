@@ -31,6 +31,12 @@ class CallbackList(Callback):
     ) -> None:
         super().__init__()
         self.callbacks = flatten(callbacks)
+        for callback in self.callbacks:
+            if not isinstance(callback, Callback):
+                raise TypeError(
+                    f"Expected `callbacks` to be instances of `keras.callbacks.Callback`. Received: {callback!r} of "
+                    f"type {type(callback).__name__}"
+                )
         self._history = next((callback for callback in self.callbacks if isinstance(callback, History)), None)
         if self._history is None and add_history:
             self._history = History()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from epochal.errors import ArgumentError
+from epochal.keras.identifiers import interpret
 from epochal.keras.losses.crossentropy import (
     BinaryCrossentropy,
     BinaryFocalCrossentropy,
@@ -31,7 +30,6 @@ from epochal.keras.losses.regression import (
     Poisson,
     SquaredHinge,
 )
-from epochal.keras.saving.registry import registered_object
 from epochal.keras.saving.serialization import deserialize_keras_object, serialize_keras_object
 from epochal.learn.losses import (
     binary_crossentropy,
@@ -124,23 +122,7 @@ def get(identifier: Any) -> Any:
     Raises:
         ArgumentError: It is none of these.
     """
-    if identifier is None:
-        return None
-    if isinstance(identifier, Mapping):
-        identifier = deserialize(dict(identifier))
-    elif isinstance(identifier, str):
-        found = LOSSES.get(identifier) or registered_object(identifier)
-        if found is None:
-            raise ArgumentError(
-                f"Could not interpret loss identifier: {identifier!r}. Expected a Loss, a function of "
-                f"(y_true, y_pred), or one of {', '.join(sorted(LOSSES))}."
-            )
-        identifier = found
-    if inspect.isclass(identifier):
-        identifier = identifier()
-    if callable(identifier):
-        return identifier
-    raise ArgumentError(f"Could not interpret loss identifier: {identifier!r}")
+    return interpret(identifier, "loss", "a Loss, a function of (y_true, y_pred)", LOSSES, deserialize)
 
 
 def serialize(loss: Any) -> Any:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from epochal.errors import ArgumentError
+from epochal.keras.identifiers import interpret
 from epochal.keras.metrics.accuracy import (
     Accuracy,
     BinaryAccuracy,
@@ -50,7 +49,6 @@ from epochal.keras.metrics.regression import (
     SquaredHinge,
 )
 from epochal.keras.naming import to_snake_case
-from epochal.keras.saving.registry import registered_object
 from epochal.keras.saving.serialization import deserialize_keras_object, serialize_keras_object
 from epochal.learn.losses import (
     binary_crossentropy,
@@ -165,23 +163,7 @@ def get(identifier: Any) -> Any:
     Raises:
         ArgumentError: It is none of these.
     """
-    if identifier is None:
-        return None
-    if isinstance(identifier, Mapping):
-        identifier = deserialize(dict(identifier))
-    elif isinstance(identifier, str):
-        found = METRICS.get(identifier) or registered_object(identifier)
-        if found is None:
-            raise ArgumentError(
-                f"Could not interpret metric identifier: {identifier!r}. Expected a Metric, a function of "
-                f"(y_true, y_pred), 'accuracy', or one of {', '.join(sorted(METRICS))}."
-            )
-        identifier = found
-    if inspect.isclass(identifier):
-        identifier = identifier()
-    if callable(identifier):
-        return identifier
-    raise ArgumentError(f"Could not interpret metric identifier: {identifier!r}")
+    return interpret(identifier, "metric", "a Metric, a function of (y_true, y_pred), 'accuracy'", METRICS, deserialize)
 
 
 def serialize(metric: Any) -> Any:

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from epochal.errors import ArgumentError
+from epochal.keras.identifiers import unknown
 from epochal.keras.optimizers import schedules
 from epochal.keras.optimizers.adam import Adam, Adamax, AdamW, Nadam
 from epochal.keras.optimizers.descent import SGD
@@ -50,10 +50,8 @@ def get(identifier: Any) -> Any:
             return found()
     elif inspect.isclass(identifier) and issubclass(identifier, Optimizer):
         return identifier()
-    raise ArgumentError(
-        f"Could not interpret optimizer identifier: {identifier!r}. Expected an Optimizer, or one of "
-        f"{', '.join(entry.__name__.lower() for entry in CLASSES if entry is not Optimizer)}."
-    )
+    names = (entry.__name__.lower() for entry in CLASSES if entry is not Optimizer)
+    raise unknown(identifier, "optimizer", "an Optimizer", names)
 
 
 def serialize(optimizer: Any) -> Any:
