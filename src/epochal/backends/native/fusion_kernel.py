@@ -28,14 +28,17 @@ def nest_launch(plans: Sequence[Plan], needed: Container[Value], renamed: dict[V
     renamed = renamed or {}
     made = [root for plan in plans for root in plan.group.roots]
     inside = set(made)
+    originals = {original: copy for copy, original in renamed.items()}
     inputs: dict[Value, None] = {}
     aliases: dict[Value, Value] = {}  # reads of a result made here, under another name
     for plan in plans:
         for value in plan.analysis.inputs:
-            if memory_root(value) not in inside:
+            held = memory_root(value)
+            held = originals.get(held, held)
+            if held not in inside:
                 inputs[value] = None
-            elif value not in inside:
-                aliases[value] = memory_root(value)
+            elif value is not held:
+                aliases[value] = held
     outputs = [root for root in made if len(plans) == 1 or renamed.get(root, root) in needed]
     scratch = [root for root in made if root not in outputs]
     buffers = {value: index for index, value in enumerate((*inputs, *outputs))}

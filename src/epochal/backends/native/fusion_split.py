@@ -13,9 +13,14 @@ from epochal.backends.native.reduce import SPLITTABLE, Space
 from epochal.ir import Node, TensorType, Value, make_input
 from epochal.topi.inventory import INVENTORY
 
+WORTH_SPLITTING = 20000.0  # nanoseconds
 
-def split(plan: Plan) -> list[Launch] | None:
-    """The two launches, or ``None`` if one does as well."""
+
+def split(plan: Plan) -> tuple[Launch, Plan, dict[Value, Value]] | None:
+    """The launch of the partial results, the nest that combines them, and what its results stand for.
+
+    ``None`` if one launch does as well.
+    """
     chunk = _chunk(plan)
     if not chunk:
         return None
@@ -32,7 +37,7 @@ def split(plan: Plan) -> list[Launch] | None:
     }
     first_plan = plan_nest(first, analyse(first), chunk)
     launch = nest_launch([first_plan], (), dict(partials))
-    return [launch, _combination(plan, partials)]
+    return launch, *_combination(plan, partials)
 
 
 def _chunk(plan: Plan) -> int:
@@ -41,7 +46,7 @@ def _chunk(plan: Plan) -> int:
         return 0
     names = {node.operator.name for node in plan.analysis.reductions}
     wanted = min(MOST_PIECES, round(plan.cost / PIECE_NANOSECONDS))
-    if not names or not names <= SPLITTABLE or wanted < 2 or plan.pieces * 2 > wanted:
+    if not names or not names <= SPLITTABLE or plan.cost < WORTH_SPLITTING or plan.pieces * 2 > wanted:
         return 0
     size = plan.gone[0].size
     parts = min(wanted // plan.pieces, size, 32)
@@ -63,7 +68,7 @@ def _needed(group: Group, roots: dict[Value, None]) -> dict[Node, None]:
     return {node: None for node in group.members if node in found}
 
 
-def _combination(plan: Plan, partials: dict[Value, Value]) -> Launch:
+def _combination(plan: Plan, partials: dict[Value, Value]) -> tuple[Plan, dict[Value, Value]]:
     """Combines the parts in order, then does what follows the reduction."""
     copies: dict[Value, Value] = {}
     members: dict[Node, None] = {}
@@ -89,7 +94,7 @@ def _combination(plan: Plan, partials: dict[Value, Value]) -> Launch:
     space = Space(tuple(shape), frozenset({0}))  # type: ignore[arg-type]
     renamed = {copies.get(root, root): root for root in roots}
     group = Group(space, members, dict.fromkeys(renamed))
-    return nest_launch([plan_nest(group, analyse(group))], (), renamed)
+    return plan_nest(group, analyse(group)), renamed
 
 
 def _follows(node: Node, copies: dict[Value, Value]) -> bool:

@@ -7,6 +7,7 @@ allows: what a small program costs is launches and compilations, not arithmetic.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from epochal.backends.native.fusion import Fusion, is_loop, is_small_product
@@ -31,7 +32,15 @@ SPECIAL = {**dict.fromkeys(SCATTERS, scatter_launch), **dict.fromkeys(SCANS, sca
 TINY = 2000.0  # nanoseconds
 MOST_IN_TINY = 160  # members of a kernel of tiny nests
 
-Item: TypeAlias = Group | Node
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Partial:
+    """The launch of a reduction's partial results."""
+
+    launch: Launch
+
+
+Item: TypeAlias = Group | Node | Partial
 
 
 def schedule(nodes: Sequence[Node], outputs: Sequence[Value]) -> list[Launch | Node]:
@@ -57,29 +66,44 @@ class _Order:
     def __init__(self, fusion: Fusion, outputs: Sequence[Value]) -> None:
         self.fusion = fusion
         self.plans: dict[Group, Plan] = {}
-        self.items: list[Item] = [*fusion.foreign, *fusion.groups]
+        self.renamed: dict[Value, Value] = {}
+        self.items: list[Item] = []
         self.producer: dict[Value, Item] = {}
         self.reads: dict[Item, list[Value]] = {}
         self.needed = {memory_root(value) for value in outputs}
-        for item in self.items:
-            self._enter(item)
+        for node in fusion.foreign:
+            self._enter(node)
+        for group in fusion.groups:
+            self._enter(group)
         self.users: dict[Value, set[Item]] = {}
         for item, values in self.reads.items():
             for value in values:
                 self.users.setdefault(value, set()).add(item)
 
-    def _enter(self, item: Item) -> None:
-        values: Iterable[Value]
+    def _enter(self, item: Group | Node) -> None:
         if isinstance(item, Node):
-            values, made = operands_read(item), list(item.outputs)
+            self._add(item, operands_read(item), item.outputs)
         elif item.product is not None:
             epilogue = epilogue_of(item, item.product)
             assert epilogue is not None
-            values, made = (*item.product.inputs, *epilogue.inputs), list(item.roots)
+            self._add(item, (*item.product.inputs, *epilogue.inputs), tuple(item.roots))
         else:
-            analysis = analyse(item)
-            self.plans[item] = plan_nest(item, analysis)
-            values, made = analysis.inputs, list(item.roots)
+            plan = plan_nest(item, analyse(item))
+            parts = split(plan)
+            if parts is None:
+                self._add_nest(plan, tuple(item.roots))
+                return
+            launch, combination, renamed = parts
+            self.renamed.update(renamed)
+            self._add(Partial(launch), launch.inputs, launch.outputs)
+            self._add_nest(combination, tuple(renamed.values()))
+
+    def _add_nest(self, plan: Plan, made: Sequence[Value]) -> None:
+        self.plans[plan.group] = plan
+        self._add(plan.group, plan.analysis.inputs, made)
+
+    def _add(self, item: Item, values: Iterable[Value], made: Iterable[Value]) -> None:
+        self.items.append(item)
         self.reads[item] = [memory_root(value) for value in values]
         self.producer.update((value, item) for value in made)
 
@@ -123,14 +147,19 @@ class _Order:
                 size += len(tiny.members)
                 finish(tiny)
                 tiny = next((item for item in ready if self._is_tiny(item)), None)
-            result.append(nest_launch(cluster, self._visible(cluster, members)))
+            result.append(nest_launch(cluster, self._visible(cluster, members), self._names(cluster)))
         assert done == len(self.items), "the groups of a region depend on one another in a circle"
         return result
 
     def _visible(self, cluster: Sequence[Plan], members: set[Item]) -> set[Value]:
         """Results of a cluster that others read."""
-        made = [value for plan in cluster for value in plan.group.roots]
+        made = [self.renamed.get(value, value) for plan in cluster for value in plan.group.roots]
         return {value for value in made if value in self.needed or self.users.get(value, set()) - members}
+
+    def _names(self, cluster: Sequence[Plan]) -> dict[Value, Value]:
+        """What the results of combinations in a cluster stand for."""
+        made = [value for plan in cluster for value in plan.group.roots]
+        return {value: self.renamed[value] for value in made if value in self.renamed}
 
     def _is_tiny(self, item: Item) -> bool:
         if not isinstance(item, Group) or item.product is not None:
@@ -143,8 +172,9 @@ class _Order:
             if item.product is not None:
                 return list(self._product(item))
             plan = self.plans[item]
-            parts = split(plan)
-            return list(parts) if parts is not None else [nest_launch([plan], ())]
+            return [nest_launch([plan], (), self._names([plan]))]
+        if isinstance(item, Partial):
+            return [item.launch]
         name = item.operator.name
         if name in CONTROL:
             return [item]
