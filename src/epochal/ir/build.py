@@ -121,7 +121,7 @@ class Builder:
 
         Args:
             operator: A row of the inventory.
-            inputs: Values; Python scalars and arrays become constants of the first value's element type.
+            inputs: Values; Python scalars and arrays become constants of the first value's element type (bool last).
             parameters: Its parameters.
 
         Raises:
@@ -147,7 +147,9 @@ class Builder:
     def _values(self, inputs: Sequence[Any]) -> tuple[Value, ...]:
         if all(isinstance(value, Value) for value in inputs):
             return tuple(inputs)
-        dtype = next((value.dtype for value in inputs if isinstance(value, Value)), None)
+        given = [value.dtype for value in inputs if isinstance(value, Value)]
+        # A condition says nothing about the numbers beside it.
+        dtype = next((dtype for dtype in given if not dtype.is_bool), given[0] if given else None)
         return tuple(
             value
             if isinstance(value, Value)
