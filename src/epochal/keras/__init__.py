@@ -44,8 +44,8 @@ __version__ = "3.15.1"  # the version of Keras whose interface this is
 _MODULES = frozenset(
     {
         "activations", "backend", "callbacks", "config", "constraints", "dtype_policies", "initializers", "layers",
-        "losses", "metrics", "mixed_precision", "models", "ops", "optimizers", "preprocessing", "random", "regularizers",
-        "saving", "tree", "utils",
+        "losses", "metrics", "mixed_precision", "models", "ops", "optimizers", "preprocessing", "random",
+        "regularizers", "saving", "tree", "utils",
     }
 )  # fmt: skip
 _HOMES = {
