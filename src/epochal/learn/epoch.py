@@ -74,12 +74,12 @@ class RowLoop:
         # Both are made before anything runs, so that data that do not fit change nothing.
         steps = [whole() if self.full else None, rest() if self.steps > self.full else None]
         self.pack = next(step for step in steps if step is not None).pack
-        self._whole, self._rest = (None if step is None else step.bind(arguments, num_threads) for step in steps)
+        self._steps = steps
+        self._bindings = [None if step is None else step.bind(arguments, num_threads) for step in steps]
 
     def start(self, order: Array | None = None) -> None:
         """Begins a pass, in this order of rows (or as they lie)."""
         self.position = 0
-        self._counter[...] = 0
         if self._order is not None:
             self._order[...] = np.arange(len(self._order), dtype=np.int32) if order is None else order
 
@@ -90,11 +90,14 @@ class RowLoop:
             How many were run, and the leaves of the last one's results.
         """
         if self.position < self.full:
-            binding, count = self._whole, self._pace.count(min(limit, self.full - self.position))
+            which, count = 0, self._pace.count(min(limit, self.full - self.position))
         else:
-            binding, count = self._rest, 1
+            which, count = 1, 1
+        step = self._steps[which]
+        assert step is not None
+        self._counter[...] = self.position  # another loop of the model may have run since
         began = time.perf_counter()
-        results = binding.run(count)
+        results = step.run_bound(self._bindings[which], count)
         self._pace.note(count, time.perf_counter() - began)
         self.position += count
         return count, results

@@ -16,11 +16,15 @@ import numpy as np
 
 from epochal import config, dtypes, tree
 from epochal.compile import compile_program
+from epochal.errors import ExecutionError
 from epochal.ir import Array, Program, graph_key
 from epochal.tensor import Tensor, Variable, convert, functions
 from epochal.tensor.context import Trace
 from epochal.tensor.dispatch import apply
 from epochal.tensor.tensor import TensorSpec
+
+# More state than this is not saved before a run; the small programs that fuse a check with an update have less.
+_SAVED_BYTES = 1 << 20
 
 StepFunction = Callable[[list[Tensor]], Any]
 """From the leaves of a batch to a structure of tensors."""
@@ -34,19 +38,52 @@ class Step:
         structure: How its results are nested.
     """
 
-    __slots__ = ("_executable", "_state", "structure", "variables")
+    __slots__ = ("_executable", "_replaced", "_state", "structure", "variables")
 
-    def __init__(self, executable: Any, variables: Sequence[Variable], structure: tree.Structure) -> None:
+    def __init__(
+        self,
+        executable: Any,
+        variables: Sequence[Variable],
+        structure: tree.Structure,
+        replaced: Sequence[int] = (),
+        may_fail: bool = False,
+    ) -> None:
         self._executable = executable
         self.variables = tuple(variables)
         self.structure = structure
         # Variables keep their array for life, so the list of arrays can be made once.
         self._state = [variable.data for variable in self.variables]
+        written = [self._state[index] for index in replaced] if may_fail else []
+        self._replaced = written if sum(array.nbytes for array in written) <= _SAVED_BYTES else []
 
     def run(self, arguments: Sequence[Array], num_threads: int | None = None) -> list[Array]:
-        """One run on these arguments; the leaves of its results."""
-        results: list[Array] = self._executable(arguments, self._state, num_threads)
-        return results
+        """One run on these arguments; the leaves of its results. A run that fails changes nothing."""
+        if not self._replaced:
+            results: list[Array] = self._executable(arguments, self._state, num_threads)
+            return results
+        return self._undoing(lambda: self._executable(arguments, self._state, num_threads))
+
+    def run_bound(self, binding: Any, count: int) -> list[Array]:
+        """`count` runs in a row of what `bind` returned; one that fails changes nothing, those before it count."""
+        if not self._replaced:
+            results: list[Array] = binding.run(count)
+            return results
+        try:
+            return self._undoing(lambda: binding.run(count))
+        except ExecutionError:
+            for _ in range(count - 1):
+                self._undoing(lambda: binding.run(1))
+            raise
+
+    def _undoing(self, run: Callable[[], list[Array]]) -> list[Array]:
+        """A kernel that fails may have written some of the new state already; this puts the old one back."""
+        saved = [array.copy() for array in self._replaced]
+        try:
+            return run()
+        except ExecutionError:
+            for array, old in zip(self._replaced, saved, strict=True):
+                array[...] = old
+            raise
 
     def bind(self, arguments: Sequence[Array], num_threads: int | None = None) -> Any:
         """Ties it to arguments that are used where they lie; see `epochal.backends.base.Binding`."""
@@ -62,12 +99,22 @@ def specification(array: Array, name: str) -> TensorSpec:
     return TensorSpec(array.shape, dtypes.get(array.dtype), name)
 
 
-def _compile(body: Callable[[list[Tensor]], Any], specs: Sequence[TensorSpec], backend: str | None) -> Step:
+def _compile(
+    body: Callable[[list[Tensor]], Any], specs: Sequence[TensorSpec], backend: str | None, own_gathers: int = 0
+) -> Step:
     with Trace() as trace:
         results = body([trace.argument(spec) for spec in specs])
         leaves, structure = tree.flatten_with_structure(results)
         leaves = [convert(leaf) for leaf in leaves]
-    return Step(_executable(trace.finish(leaves), backend), trace.variables, structure)
+    program = trace.finish(leaves)
+    checks = sum(node.operator.name in _CHECKED for node in program.graph.nodes())
+    return Step(
+        _executable(program, backend), trace.variables, structure, program.replaced, may_fail=checks > own_gathers
+    )
+
+
+# Operators that fail on an index outside their axis.
+_CHECKED = frozenset({"gather", "scatter_add", "scan", "while_loop", "cond"})
 
 
 # Programs of equal structure share code as long as any of them lives: models made alike compile once.
@@ -136,7 +183,7 @@ def compile_rows(
         counter.assign(counter + 1)
         return results
 
-    return _compile(body, specs, backend)
+    return _compile(body, specs, backend, own_gathers=len(specs) - 1 if shuffled else 0)
 
 
 def _slice_rows(argument: Tensor, start: Tensor, size: int) -> Tensor:

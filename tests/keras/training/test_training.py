@@ -311,6 +311,24 @@ def test_early_stopping_in_earnest():
     assert len(model.fit(x, y, epochs=10, verbose=0, callbacks=[stop]).epoch) == 3
 
 
+def test_evaluating_and_predicting_from_a_callback():
+    x, y = data()
+
+    class Look(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            self.model.predict(x, verbose=0)
+            if batch == 2:
+                self.model.evaluate(x, y, verbose=0)
+
+    model, expected = classifier(), classifier()
+    for epochs in (1, 2):
+        keras.utils.set_random_seed(epochs)
+        model.fit(x, y, batch_size=7, verbose=0, callbacks=[Look()])
+        keras.utils.set_random_seed(epochs)
+        expected.fit(x, y, batch_size=7, verbose=0)
+    assert bits(model) == bits(expected)
+
+
 def test_predict_one_and_many():
     x, _ = data(70)
     model = classifier()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from epochal import keras
-from epochal.errors import ArgumentError, DTypeError, EpochalError, ShapeError
+from epochal.errors import ArgumentError, DTypeError, EpochalError, ExecutionError, ShapeError
 
 X = np.random.default_rng(0).normal(size=(12, 4)).astype("float32")
 LABELS = np.arange(12) % 3
@@ -126,6 +126,36 @@ def test_binary_loss_with_class_numbers():
         classifier("binary_crossentropy").fit(X, LABELS, verbose=0)
     with pytest.raises(ShapeError, match=r"(?s)Output 'scores'.*to_categorical"):
         classifier("categorical_crossentropy").fit(X, LABELS, verbose=0)
+
+
+@pytest.mark.parametrize("wrong", [-1, 50])
+def test_index_outside_a_table_leaves_the_finished_steps(wrong):
+    def build():
+        keras.utils.set_random_seed(0)
+        layers = [
+            keras.layers.Input((5,)),
+            keras.layers.Embedding(50, 8),
+            keras.layers.Flatten(),
+            keras.layers.Dense(1),
+        ]
+        model = keras.Sequential(layers)
+        model.compile("adam", "mse")
+        return model
+
+    random = np.random.default_rng(0)
+    x, y = random.integers(0, 50, (40, 5)), random.random(40)
+    model, expected = build(), build()
+    expected.fit(x[:16], y[:16], batch_size=8, shuffle=False, verbose=0)
+    x[20, 2] = wrong
+    for _ in range(2):  # with and without knowing how long a step takes
+        with pytest.raises(ExecutionError, match=r"(?s)index.*layer 'embedding"):
+            model.fit(x, y, batch_size=8, shuffle=False, verbose=0)
+        for ours, theirs in zip(model.get_weights(), expected.get_weights(), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+        assert int(model.optimizer.iterations) == int(expected.optimizer.iterations)
+        expected.fit(x[:16], y[:16], batch_size=8, shuffle=False, verbose=0)
+    with pytest.raises(ExecutionError, match="index"):
+        model.train_on_batch(x[16:24], y[16:24])
 
 
 @pytest.mark.parametrize(
