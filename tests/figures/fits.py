@@ -1,7 +1,7 @@
 """Makes fits.json: what real Keras 3's `fit`, `evaluate` and `train_on_batch` report.
 
-Run with a Python that has keras, for example ``KERAS_BACKEND=jax python tests/figures/fits.py``. `CASES` are functions of a
-module `keras`; the tests run the same ones with ours.
+Run with a Python that has keras, for example ``KERAS_BACKEND=jax python tests/figures/fits.py``. `CASES` are functions of
+a module `keras`; the tests run the same ones with ours.
 """
 
 import json
@@ -48,7 +48,11 @@ def partial_batch(keras):
     model = classifier(keras)
     model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy", "SparseTopKCategoricalAccuracy"])
     history = model.fit(x, y, batch_size=8, epochs=3, shuffle=False, verbose=0)
-    return history.history, model.evaluate(x, y, batch_size=8, verbose=0), model.evaluate(x, y, verbose=0, return_dict=True)
+    return (
+        history.history,
+        model.evaluate(x, y, batch_size=8, verbose=0),
+        model.evaluate(x, y, verbose=0, return_dict=True),
+    )
 
 
 def sample_weights(keras):
@@ -65,19 +69,26 @@ def class_weights(keras):
     x, y, _, _ = data()
     model = classifier(keras)
     model.compile("rmsprop", "sparse_categorical_crossentropy", weighted_metrics=["accuracy"])
-    history = model.fit(
-        x, y, class_weight={0: 0.5, 1: 2.0, 2: 1.5}, batch_size=10, epochs=2, shuffle=False, verbose=0
-    )
+    history = model.fit(x, y, class_weight={0: 0.5, 1: 2.0, 2: 1.5}, batch_size=10, epochs=2, shuffle=False, verbose=0)
     return (history.history,)
 
 
 def validation(keras):
     x, y, _, weight = data()
     model = classifier(keras)
-    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(), metrics=[keras.metrics.SparseCategoricalAccuracy()])
+    model.compile(
+        "adam", keras.losses.SparseCategoricalCrossentropy(), metrics=[keras.metrics.SparseCategoricalAccuracy()]
+    )
     first = model.fit(x, y, batch_size=5, epochs=4, shuffle=False, verbose=0, validation_split=0.3, validation_freq=2)
     second = model.fit(
-        x, y, batch_size=5, epochs=5, initial_epoch=3, shuffle=False, verbose=0, validation_data=(x[:9], y[:9], weight[:9])
+        x,
+        y,
+        batch_size=5,
+        epochs=5,
+        initial_epoch=3,
+        shuffle=False,
+        verbose=0,
+        validation_data=(x[:9], y[:9], weight[:9]),
     )
     return first.history, first.epoch, second.history, second.epoch
 
@@ -86,7 +97,9 @@ def regression_names(keras):
     x, _, _, _ = data()
     y = x[:, :1] * 2 + 1
     model = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(1, kernel_initializer="ones")])
-    model.compile("sgd", "mse", metrics=["mae", "MSE", keras.metrics.RootMeanSquaredError(name="rmse"), keras.losses.huber])
+    model.compile(
+        "sgd", "mse", metrics=["mae", "MSE", keras.metrics.RootMeanSquaredError(name="rmse"), keras.losses.huber]
+    )
     history = model.fit(x, y, batch_size=8, epochs=2, shuffle=False, verbose=0)
     return history.history, model.evaluate(x, y, verbose=0), model.metrics_names
 
@@ -123,13 +136,22 @@ def several_outputs(keras):
     x, y, _, _ = data()
     size = x[:, :1] ** 2
     model = two_headed(keras)
-    model.compile("sgd", ["sparse_categorical_crossentropy", "mse"], loss_weights=[1.0, 0.3], metrics=[["accuracy"], ["mae", "mse"]])
+    model.compile(
+        "sgd",
+        ["sparse_categorical_crossentropy", "mse"],
+        loss_weights=[1.0, 0.3],
+        metrics=[["accuracy"], ["mae", "mse"]],
+    )
     history = model.fit(x, [y, size], batch_size=8, epochs=2, shuffle=False, verbose=0)
-    return history.history, model.evaluate(x, [y, size], verbose=0), model.evaluate(x, [y, size], verbose=0, return_dict=True)
+    return (
+        history.history,
+        model.evaluate(x, [y, size], verbose=0),
+        model.evaluate(x, [y, size], verbose=0, return_dict=True),
+    )
 
 
 def outputs_by_name(keras):
-    x, y, _, weight = data()
+    x, y, _, _ = data()
     size = x[:, :1] ** 2
     model = two_headed(keras)
     model.compile(
@@ -146,7 +168,9 @@ def outputs_in_dictionary(keras):
     x, y, _, _ = data()
     targets = {"kind": y, "size": x[:, :1] ** 2}
     model = two_headed(keras, as_dict=True)
-    model.compile("sgd", {"kind": "sparse_categorical_crossentropy", "size": "mae"}, metrics={"size": ["mse"], "kind": ["acc"]})
+    model.compile(
+        "sgd", {"kind": "sparse_categorical_crossentropy", "size": "mae"}, metrics={"size": ["mse"], "kind": ["acc"]}
+    )
     history = model.fit(x, targets, batch_size=8, epochs=2, shuffle=False, verbose=0)
     return (history.history,)
 

@@ -34,7 +34,10 @@ INPUTS = {
     "equal": (random.integers(0, 3, (12, 5)), random.integers(0, 3, (12, 5))),
 }
 INPUTS = {
-    name: (true if true.dtype.kind == "i" and name.startswith("sparse") else true.astype("float32"), pred.astype("float32"))
+    name: (
+        true if true.dtype.kind == "i" and name.startswith("sparse") else true.astype("float32"),
+        pred.astype("float32"),
+    )
     for name, (true, pred) in INPUTS.items()
 }
 WEIGHT = random.uniform(0, 2, 12).astype("float32")
@@ -155,7 +158,10 @@ SCHEDULES = [
     ("PolynomialDecay", {"initial_learning_rate": 0.1, "decay_steps": 9, "power": 2.0}),
     ("PolynomialDecay", {"initial_learning_rate": 0.1, "decay_steps": 9, "cycle": True}),
     ("CosineDecay", {"initial_learning_rate": 0.1, "decay_steps": 15}),
-    ("CosineDecay", {"initial_learning_rate": 0.0, "decay_steps": 9, "warmup_target": 0.2, "warmup_steps": 6, "alpha": 0.1}),
+    (
+        "CosineDecay",
+        {"initial_learning_rate": 0.0, "decay_steps": 9, "warmup_target": 0.2, "warmup_steps": 6, "alpha": 0.1},
+    ),
     ("CosineDecayRestarts", {"initial_learning_rate": 0.1, "first_decay_steps": 5}),
     ("CosineDecayRestarts", {"initial_learning_rate": 0.1, "first_decay_steps": 5, "t_mul": 1.0, "m_mul": 0.5}),
 ]
@@ -172,14 +178,14 @@ def losses(out):
                 np.asarray(loss(reduction="sum", **arguments)(true, pred)),
             ]
         )
-        if np.ndim(np.asarray(loss(reduction="none", **arguments)(true, pred))) == 1 and len(true) == 12:
-            if arguments.get("axis") != 0:
-                out[f"loss_{index}_weighted"] = np.asarray(
-                    [
-                        loss(reduction=reduction, **arguments)(true, pred, WEIGHT)
-                        for reduction in ("sum_over_batch_size", "mean_with_sample_weight")
-                    ]
-                )
+        by_sample = np.ndim(np.asarray(loss(reduction="none", **arguments)(true, pred))) == 1 and len(true) == 12
+        if by_sample and arguments.get("axis") != 0:
+            out[f"loss_{index}_weighted"] = np.asarray(
+                [
+                    loss(reduction=reduction, **arguments)(true, pred, WEIGHT)
+                    for reduction in ("sum_over_batch_size", "mean_with_sample_weight")
+                ]
+            )
 
 
 def metrics(out):
@@ -203,7 +209,7 @@ def optimizers(out):
         optimizer = getattr(keras.optimizers, name)(**arguments)
         variables = [keras.Variable(value) for value in start]
         for step in steps:
-            optimizer.apply_gradients(zip([keras.ops.convert_to_tensor(g) for g in step], variables))
+            optimizer.apply_gradients(zip([keras.ops.convert_to_tensor(g) for g in step], variables, strict=True))
         optimizer.finalize_variable_values(variables)
         out[f"optimizer_{index}"] = np.concatenate([np.ravel(np.asarray(value)) for value in variables])
 

@@ -22,7 +22,12 @@ TRUNCATED_DEVIATION = 0.87962566103423978
 
 
 def compute_fans(shape: Sequence[int]) -> tuple[int, int]:
-    """Inputs and outputs of one unit of a kernel ``[*window, inputs, outputs]``."""
+    """Inputs and outputs of one unit of a kernel ``[*window, inputs, outputs]``.
+
+    Example:
+        >>> compute_fans((3, 3, 8, 16))
+        (72, 144)
+    """
     if len(shape) == 0:
         return 1, 1
     if len(shape) == 1:

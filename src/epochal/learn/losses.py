@@ -60,7 +60,12 @@ def _check_same_shape(y_true: Tensor, y_pred: Tensor, remedy: str) -> None:
 
 
 def mean_squared_error(y_true: Any, y_pred: Any) -> Tensor:
-    """``mean((y - p)^2)``."""
+    """``mean((y - p)^2)``.
+
+    Example:
+        >>> mean_squared_error([[0.0, 1.0]], [[0.5, 0.5]]).tolist()
+        [0.25]
+    """
     y_true, y_pred = _prepare(y_true, y_pred)
     return functions.mean(functions.square(y_true - y_pred), axis=-1)
 
@@ -253,7 +258,20 @@ def sparse_categorical_crossentropy(
 ) -> Tensor:
     """``-log p[y]``, `y_true` holding the number of the class; see `categorical_crossentropy`.
 
-    Samples of class `ignore_class` count as 0 (`ignored_mask` tells which).
+    Args:
+        y_true: Numbers of classes, of the predictions' shape without the class axis (or with one of size 1).
+        y_pred: Probabilities, or logits.
+        from_logits: Which.
+        ignore_class: Samples of this class count as 0.
+        axis: The class axis.
+
+    Raises:
+        ShapeError: The shapes do not fit.
+
+    Example:
+        >>> losses = sparse_categorical_crossentropy([1, 0], [[0.0, 1.0], [0.5, 0.5]])
+        >>> [round(loss, 4) for loss in losses.tolist()]
+        [0.0, 0.6931]
     """
     _check_axis(axis)
     y_pred = convert(y_pred)

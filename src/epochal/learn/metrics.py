@@ -29,7 +29,12 @@ def categorical_accuracy(y_true: Any, y_pred: Any) -> Tensor:
 
 
 def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Tensor:
-    """1 where the class number in `y_true` is the place of the prediction's largest entry."""
+    """1 where the class number in `y_true` is the place of the prediction's largest entry.
+
+    Example:
+        >>> sparse_categorical_accuracy([1, 0], [[0.1, 0.9], [0.2, 0.8]]).tolist()
+        [1.0, 0.0]
+    """
     y_pred = convert(y_pred)
     labels = _labels(convert(y_true), y_pred)
     return functions.cast(labels == functions.cast(functions.argmax(y_pred, axis=-1), labels.dtype), "float32")

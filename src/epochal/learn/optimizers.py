@@ -12,7 +12,13 @@ from epochal.tensor import Tensor, functions
 
 
 def gradient_descent(variable: Tensor, gradient: Tensor, rate: Tensor) -> Tensor:
-    """``w - rate g``."""
+    """``w - rate g``.
+
+    Example:
+        >>> from epochal.tensor import convert
+        >>> gradient_descent(convert([1.0, 2.0]), convert([0.5, -0.5]), convert(0.5)).tolist()
+        [0.75, 2.25]
+    """
     return variable - gradient * rate
 
 

@@ -12,7 +12,13 @@ from epochal.tensor import Tensor, functions
 
 
 def exponential(step: Tensor, initial: float, steps: float, rate: float, staircase: bool = False) -> Tensor:
-    """``initial * rate^(step / steps)``."""
+    """``initial * rate^(step / steps)``; with `staircase` the exponent is rounded down.
+
+    Example:
+        >>> from epochal.tensor import convert
+        >>> float(exponential(convert(20.0), initial=1.0, steps=10, rate=0.5))
+        0.25
+    """
     return initial * functions.power(rate, _periods(step, steps, staircase))
 
 

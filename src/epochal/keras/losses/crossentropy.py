@@ -151,6 +151,11 @@ class SparseCategoricalCrossentropy(_Configured):
         axis: Axis of the classes.
         name: Name.
         dtype: Element type.
+
+    Example:
+        >>> loss = SparseCategoricalCrossentropy(reduction="sum")
+        >>> round(float(loss([1, 0], [[0.0, 1.0], [0.5, 0.5]])), 4)
+        0.6931
     """
 
     _keeps_integers = True

@@ -27,7 +27,15 @@ class Sum(Metric):
 
 
 class Mean(Metric):
-    """The weighted mean of values; each sample counts once, whatever its further axes."""
+    """The weighted mean of values; each sample counts once, whatever its further axes.
+
+    Example:
+        >>> mean = Mean()
+        >>> mean.update_state([1.0, 3.0])
+        >>> mean.update_state([5.0], sample_weight=[2.0])
+        >>> float(mean.result())
+        3.5
+    """
 
     def __init__(self, name: str | None = "mean", dtype: Any = None) -> None:
         super().__init__(dtype, name)

@@ -34,6 +34,16 @@ class Adam(_Moments):
         epsilon: Added to the root of the second moment.
         amsgrad: Divide by the largest second moment so far.
         **kwargs: See `Optimizer`.
+
+    Example:
+        >>> from epochal.tensor import GradientTape, Variable
+        >>> variable, optimizer = Variable(3.0), Adam(0.1)
+        >>> for _ in range(100):
+        ...     with GradientTape() as tape:
+        ...         loss = variable * variable
+        ...     _ = optimizer.apply_gradients([(tape.gradient(loss, variable), variable)])
+        >>> abs(float(variable)) < 0.1
+        True
     """
 
     def __init__(

@@ -298,7 +298,9 @@ class Optimizer:
             sums.append(total.value + functions.cast(grad, variable.dtype))
         kept = (self._iterations, self._learning_rate)
         own = [value for value in vars(self).values() if isinstance(value, Variable)]
-        held = [held for held in [*self._variables, *own] if not any(held is one for one in (*kept, *self._accumulated))]
+        held = [
+            held for held in [*self._variables, *own] if not any(held is one for one in (*kept, *self._accumulated))
+        ]
         held += [variable for variable in self._trainable_variables if not any(variable is one for one in held)]
         before = [variable.value for variable in held]
         self._update([total / float(steps) for total in sums], variables)

@@ -138,6 +138,17 @@ class Trainer(Steps):
 
         Raises:
             ArgumentError, ShapeError, DTypeError: The data does not fit the model. Nothing has changed then.
+            ExecutionError: The program failed, such as at an index outside an embedding; finished steps count.
+
+        Example:
+            >>> import numpy as np
+            >>> from epochal import keras
+            >>> x = np.arange(8.0).reshape(8, 1) / 8
+            >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+            >>> model.compile(keras.optimizers.SGD(0.5), "mse")
+            >>> history = model.fit(x, 2 * x + 1, batch_size=4, epochs=200, verbose=0)
+            >>> model.predict(np.array([[3.0]]), verbose=0).round(2).tolist()
+            [[7.0]]
         """
         self._require_compiled("fit")
         check_counts(batch_size=batch_size, epochs=epochs, steps_per_epoch=steps_per_epoch)
