@@ -1,6 +1,6 @@
 """Makes fits.json: what real Keras 3's `fit`, `evaluate` and `train_on_batch` report.
 
-Run with a Python that has keras, for example ``KERAS_BACKEND=jax python tests/figures/fits.py``. `CASES` are functions of
+Run with a Python that has keras, ``KERAS_BACKEND=jax python tests/figures/fits.py``. `CASES` are functions of
 a module `keras`; the tests run the same ones with ours.
 """
 

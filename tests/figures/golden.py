@@ -1,7 +1,7 @@
 """Makes golden_*.npz: how real Keras 3 trains six small models, step by step.
 
-Run with a Python that has keras, for example ``KERAS_BACKEND=jax python tests/figures/golden.py``. Each file holds the
-data (`x`, `y`), the starting weights (`weight_0` ...), and for each optimizer the loss of every step and the predictions
+Run with a Python that has keras, ``KERAS_BACKEND=jax python tests/figures/golden.py``. Each file holds the
+data (`x`, `y`), the starting weights (`weight_0` ...), and for each optimizer the loss of every step and predictions
 for the first samples after the last one. Batches are taken in order.
 """
 
