@@ -32,6 +32,8 @@ from epochal.topi.inventory import BUILD, INVENTORY
 
 # Below this many elements in operands and result, the reference beats looking up and entering compiled code.
 HEAVY_ELEMENTS = 4096
+# Below this many random numbers NumPy is done before code that draws them is compiled.
+MANY_DRAWS = 2**19
 _CACHE_SIZE = 32
 
 
@@ -223,6 +225,8 @@ def _plan(operator: Operator, arrays: Sequence[Array], parameters: Mapping[str, 
         shape = broadcast_shapes(*(type_.shape for type_ in types))
         types = [type_.with_shape(shape) for type_ in types]
     inferred = operator.infer(*types, **parameters)
+    if "random" in operator.traits:  # NumPy takes a tenth of a microsecond a number: the starting values of a large layer
+        return parameters, _is_big(types, inferred, MANY_DRAWS)
     return parameters, "heavy" in operator.traits and _is_big(types, inferred) and not _is_for_blas(operator, types[0])
 
 
@@ -230,9 +234,11 @@ def _is_for_blas(operator: Operator, type_: TensorType) -> bool:
     return operator.name == "dot_general" and type_.dtype.is_floating and type_.dtype.itemsize >= 4
 
 
-def _is_big(types: Sequence[TensorType], inferred: TensorType | tuple[TensorType, ...]) -> bool:
+def _is_big(
+    types: Sequence[TensorType], inferred: TensorType | tuple[TensorType, ...], least: int = HEAVY_ELEMENTS
+) -> bool:
     results = inferred if isinstance(inferred, tuple) else (inferred,)
-    return sum(type_.size for type_ in (*types, *results)) >= HEAVY_ELEMENTS
+    return sum(type_.size for type_ in (*types, *results)) >= least
 
 
 _compiled: OrderedDict[Any, Any] = OrderedDict()
