@@ -18,6 +18,15 @@ from epochal.topi.subgraph import differentiable, extract, inputs_like, needed_n
 
 # Made again in the backward step rather than kept: they cost no arithmetic and often make much out of little.
 _REMADE = frozenset({"broadcast", "reshape", "transpose", "iota", "constant"})
+# Made again where what they are made of is kept anyway, or is no more: cheaper than a trip through memory.
+_CHEAP = frozenset(
+    {
+        "add", "sub", "mul", "neg", "abs", "sign", "square", "relu", "maximum", "minimum", "clamp", "select", "cast",
+        "equal", "not_equal", "less", "less_equal", "greater", "greater_equal",
+        "logical_not", "logical_and", "logical_or", "logical_xor",
+    }
+)  # fmt: skip
+_MOST_REMADE = 8
 
 
 @dataclass(frozen=True)
@@ -55,8 +64,17 @@ def _differentiate_step(build: Build, body: Graph, carried: Sequence[int], stack
     return _Step(arguments, given[0], given[1], results, gradients)
 
 
-def _kept_values(arguments: Sequence[Value], backward: Sequence[Value], outputs: Sequence[Value]) -> list[Value]:
-    """What `outputs` need, independent of the `backward` inputs, that a backward step cannot cheaply make again."""
+def _kept_values(
+    arguments: Sequence[Value], free: Sequence[Value], backward: Sequence[Value], outputs: Sequence[Value]
+) -> list[Value]:
+    """What `outputs` need, independent of the `backward` inputs, that a backward step cannot cheaply make again.
+
+    Args:
+        arguments: What the step takes.
+        free: Those of them that a backward step has anyway: constants and slices.
+        backward: Cotangents and sums, which only backward steps have.
+        outputs: What a backward step computes.
+    """
     dependent = set(backward)
     leaves = dependent.union(arguments)
     nodes = needed_nodes(outputs, leaves.__contains__)
@@ -73,7 +91,41 @@ def _kept_values(arguments: Sequence[Value], backward: Sequence[Value], outputs:
                 wanted.update(node.inputs)
             else:
                 kept.update(dict.fromkeys(output for output in node.outputs if output in wanted))
-    return list(kept)
+    return _without_cheap(list(kept), leaves, wanted.union(free))
+
+
+def _without_cheap(kept: Sequence[Value], leaves: set[Value], at_hand: set[Value]) -> list[Value]:
+    """`kept` without what a few additions and products make from the rest of it, or from as little or less."""
+    result = dict.fromkeys(value for value in kept if value.operator.name not in _CHEAP)
+    for value in kept:
+        if value in result:
+            continue
+        sources = _sources(value, leaves)
+        if sources is not None:
+            new = [source for source in sources if source not in result and source not in at_hand]
+            if sum(source.type.bytes for source in new) <= value.type.bytes:
+                result.update(dict.fromkeys(source for source in new if source not in leaves))
+                at_hand = at_hand.union(new)
+                continue
+        result[value] = None
+    return list(result)
+
+
+def _sources(value: Value, leaves: set[Value]) -> list[Value] | None:
+    """What a value is made of by cheap operators alone; None if that takes many of them."""
+    found: dict[Value, None] = {}
+    stack, count = [value], 0
+    while stack:
+        node = stack.pop().node
+        count += node.operator.name in _CHEAP
+        if count > _MOST_REMADE:
+            return None
+        for operand in node.inputs:
+            if operand not in leaves and operand.operator.name in _CHEAP | _REMADE:
+                stack.append(operand)
+            else:
+                found[operand] = None
+    return list(found)
 
 
 def _keep(
@@ -125,7 +177,8 @@ def scan_gradient(
     results = [*of_carries, *totals, *of_slices]
 
     received = [*step.carried_cotangents, *step.stacked_cotangents]
-    kept = _kept_values(step.arguments, received + sums, results)
+    free = step.arguments[:constants] + step.arguments[fixed:]
+    kept = _kept_values(step.arguments, free, received + sums, results)
     nodes = needed_nodes(results, set(kept).__contains__)
     used = {value for node in nodes for value in node.inputs}.union(results)
     shared, before, read = (
