@@ -225,7 +225,7 @@ def _plan(operator: Operator, arrays: Sequence[Array], parameters: Mapping[str, 
         shape = broadcast_shapes(*(type_.shape for type_ in types))
         types = [type_.with_shape(shape) for type_ in types]
     inferred = operator.infer(*types, **parameters)
-    if "random" in operator.traits:  # NumPy takes a tenth of a microsecond a number: the starting values of a large layer
+    if "random" in operator.traits:  # NumPy takes a tenth of a microsecond a number
         return parameters, _is_big(types, inferred, MANY_DRAWS)
     return parameters, "heavy" in operator.traits and _is_big(types, inferred) and not _is_for_blas(operator, types[0])
 
