@@ -14,7 +14,7 @@ from epochal.learn.step import Step, compile_batch, compile_rows, new_counter, s
 from epochal.tensor import Tensor, Variable, convert
 from epochal.tensor.tensor import eager
 
-_MOST_STEPS = 64
+_MOST_STEPS = 256
 
 
 class Programs:
@@ -79,6 +79,12 @@ class Programs:
         pace = self._paces.setdefault((*full, batch_size), Pace())
         rest = data.rows % batch_size
         return RowLoop(data.leaves, batch_size, counter, make(batch_size), make(rest), shuffled, pace, num_threads)
+
+    def remember(self, step: Step, key: Any) -> None:
+        """Keeps the step of single batches of this shape at hand."""
+        if len(self.predictions) >= _MOST_STEPS:
+            self.predictions.clear()
+        self.predictions[key] = step
 
     def _put(self, key: Any, step: Step) -> None:
         if len(self._steps) >= _MOST_STEPS:

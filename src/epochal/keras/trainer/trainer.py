@@ -301,7 +301,7 @@ class Trainer(Steps):
             self._predict_loop(rows, rows.pack, self._callback_list(callbacks, verbose, rows))
             if type(x) is np.ndarray and data.rows <= size:
                 step = self._programs.batch(key, data, function)
-                self._programs.predictions[x.shape, x.dtype, batch_size, steps] = step
+                self._programs.remember(step, (x.shape, x.dtype, batch_size, steps))
             return rows.outputs()
         if isinstance(data, ArrayData):
             data = BatchData(SlicedArrays(data, size, None))
