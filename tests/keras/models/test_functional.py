@@ -71,6 +71,21 @@ def test_models_nest_and_can_be_called_again():
     assert outer.trainable_weights == []
 
 
+def test_models_inside_survive_their_configuration_whatever_they_feed():
+    inner_in = keras.Input((3,))
+    inner = keras.Model(inner_in, layers.Dense(3)(inner_in), name="inner")
+    outer_in = keras.Input((3,))
+    once = inner(outer_in)
+    outer = keras.Model(outer_in, [inner(once), layers.Dense(2)(once)])
+    config = outer.get_config()
+    assert config["output_layers"][0] == ["inner", 2, 0]  # Keras counts the making of a model as its first call here
+    again = keras.Model.from_config(config)
+    again.set_weights(outer.get_weights())
+    x = data(2, 3)
+    for one, other in zip(outer(x), again(x), strict=True):
+        np.testing.assert_array_equal(one.numpy(), other.numpy())
+
+
 def test_models_of_intermediate_tensors():
     x = keras.Input((3,))
     hidden = layers.Dense(4, name="hidden")(x)

@@ -95,8 +95,14 @@ def functional_config(model: Any) -> dict[str, Any]:
         "trainable": model._trainable,
         "layers": layers,
         "input_layers": _nested(inputs, history),
-        "output_layers": _nested(outputs, history),
+        "output_layers": _nested(outputs, lambda value: _counted_from_creation(network, history(value), value)),
     }
+
+
+def _counted_from_creation(network: Any, history: list[Any], value: Value) -> list[Any]:
+    """The origin of an output: Keras counts the making of a functional model as its first call, but only here."""
+    name, call, index = history
+    return [name, call + hasattr(network.history(value)[0], "_network"), index]
 
 
 def _nested(structure: Any, history: Any) -> Any:
@@ -118,7 +124,7 @@ def functional_from_config(cls: Any, config: dict[str, Any], custom_objects: Any
         builder = _Builder(config, custom_objects)
         builder.build()
         inputs = builder.nested(config["input_layers"])
-        outputs = builder.nested(config["output_layers"])
+        outputs = builder.nested(config["output_layers"], counted_from_creation=True)
     given = {key: value for key, value in config.items() if key not in ("layers", "input_layers", "output_layers")}
     trainable = given.pop("trainable", None)
     given.pop("dtype", None)
@@ -201,15 +207,15 @@ class _Builder:
                 f"The functional model's configuration is damaged: no tensor comes from {history!r}."
             ) from None
 
-    def nested(self, value: Any) -> Any:
+    def nested(self, value: Any, counted_from_creation: bool = False) -> Any:
         """Tensors nested as the origins in `input_layers` or `output_layers` are."""
         if isinstance(value, dict):
-            return {key: self.nested(item) for key, item in value.items()}
+            return {key: self.nested(item, counted_from_creation) for key, item in value.items()}
         if len(value) == 3 and isinstance(value[0], str) and isinstance(value[1], int):
-            return self.tensor(value)
-        if len(value) == 1 and not isinstance(value[0], str) and isinstance(value[0][0], str):
-            return [self.tensor(value[0])]
-        return [self.nested(item) for item in value]
+            name, call, index = value
+            earlier = counted_from_creation and call > 0 and hasattr(self.made.get(name), "_network")
+            return self.tensor([name, call - earlier, index])
+        return [self.nested(item, counted_from_creation) for item in value]
 
 
 def _is_tensor(value: Any) -> bool:
