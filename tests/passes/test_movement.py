@@ -20,6 +20,17 @@ def body(graph: Graph) -> str:
     return "; ".join(line.split(" : ")[0].strip() for line in lines)
 
 
+def _joined(x: Value, *places: int) -> Value:
+    """Sum of x at some of three places side by side, negated at the last one named."""
+    total: Value | None = None
+    for count, place in enumerate(places):
+        part = BUILD.neg(x) if count == len(places) - 1 else x
+        padded = BUILD.pad(part, low=(0, 3 * place), high=(0, 6 - 3 * place), interior=(0, 0), value=0.0)
+        total = padded if total is None else BUILD.add(total, padded)
+    assert total is not None
+    return total
+
+
 Case = tuple[str, tuple[int, ...], Callable[[Value], Value], str]
 CASES: list[Case] = [
     ("reshape to itself", (2, 3), lambda x: BUILD.reshape(x, shape=(2, 3)), "return %x"),
@@ -121,6 +132,25 @@ CASES: list[Case] = [
         "return %x",
     ),
     (
+        "sum of transpose",
+        (2, 3, 4),
+        lambda x: BUILD.sum(BUILD.transpose(x, permutation=(1, 0, 2)), axes=(0, 1)),
+        "%0 = sum(%x, axes=(0, 1)); return %0",
+    ),
+    (
+        "gradients of slices side by side",
+        (2, 3),
+        lambda x: _joined(x, 2, 0, 1),
+        "%0 = neg(%x); %1 = concat(%x, %0, %x, axis=1); return %1",
+    ),
+    (
+        "gradients of some of the slices",
+        (2, 3),
+        lambda x: _joined(x, 1, 2),
+        "%0 = neg(%x); %1 = concat(%x, %0, axis=1); "
+        "%2 = pad(%1, high=(0, 0), interior=(0, 0), low=(0, 3), value=0.0); return %2",
+    ),
+    (
         "elementwise before broadcast",
         (3,),
         lambda x: BUILD.exp(BUILD.broadcast(x, shape=(4, 3))),
@@ -146,6 +176,13 @@ def test_rule(shape: tuple[int, ...], make: Callable[[Value], Value], expected: 
     assert body(optimised) == expected
     array = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     np.testing.assert_allclose(interpret(optimised, [array])[0], interpret(graph, [array])[0], rtol=1e-6)
+
+
+def test_gradients_of_slices_that_overlap_are_added() -> None:
+    x = make_input(tensor_type("float32", (2, 3)), "x")
+    pads = [BUILD.pad(x, low=(0, low), high=(0, 2 - low), interior=(0, 0), value=0.0) for low in (0, 2)]
+    graph = Graph([x], [BUILD.add(*pads)])
+    assert Movement().run(graph) is graph
 
 
 def test_what_costs_nothing_less_stays() -> None:

@@ -1,6 +1,7 @@
 """Movement that need not happen: what cancels, merges or can wait until less has to be moved.
 
-No rule changes an element, save that the sum of n equal elements becomes a product (rounded once, not n times).
+No rule changes an element, save that the sum of n equal elements becomes a product (rounded once, not n times), and
+that a sum of arrays padded with zeros, which are joined instead, would have made 0.0 of -0.0.
 """
 
 from __future__ import annotations
@@ -186,9 +187,66 @@ def _reduction(build: Builder, node: Node) -> Value | None:
         if _is_truth(node) or x.dtype is node.outputs[0].dtype:
             return x if not axes else _value(build.reshape(x, shape=node.outputs[0].shape))
         return None
+    if _is(x, "transpose"):
+        return _of_transpose(build, node)
     if not _is(x, "broadcast") or 0 in x.shape:
         return None
     return _reduced_broadcast(build, node, x.node.inputs[0], x.shape, axes)
+
+
+def _of_transpose(build: Builder, node: Node) -> Value | None:
+    """Reducing a transpose over axes whose rest is in order again: the operand over where those axes were."""
+    (x,) = node.inputs
+    axes = node.parameters["axes"]
+    permutation = x.node.parameters["permutation"]
+    left = [permutation[axis] for axis in range(len(permutation)) if axis not in axes]
+    if left != sorted(left):
+        return None
+    before = tuple(sorted(permutation[axis] for axis in axes))
+    return _value(getattr(build, node.operator.name)(x.node.inputs[0], axes=before))
+
+
+def _add(build: Builder, node: Node) -> Value | None:
+    """Sums of arrays padded with zeros to lie side by side, as gradients of slices do -> their concat, padded."""
+    for value, other in (node.inputs, node.inputs[::-1]):
+        if not _is_zero_pad(value):
+            continue
+        joined = _side_by_side(build, value, other)
+        if joined is not None:
+            return joined
+        if _is(other, "add"):  # p + (q + x) -> (p + q) + x, where p and q are never both nonzero
+            for near, far in (other.node.inputs, other.node.inputs[::-1]):
+                joined = _side_by_side(build, value, near)
+                if joined is not None:
+                    return _value(build.add(far, joined))
+    return None
+
+
+def _is_zero_pad(value: Value) -> bool:
+    parameters = value.node.parameters
+    return (
+        _is(value, "pad")
+        and parameters["value"] == 0
+        and not any(parameters["interior"])
+        and min((*parameters["low"], *parameters["high"], 0)) == 0
+    )
+
+
+def _side_by_side(build: Builder, one: Value, other: Value) -> Value | None:
+    """The sum of two arrays padded with zeros, if what they pad adjoins along one axis."""
+    if not (_is_zero_pad(one) and _is_zero_pad(other)):
+        return None
+    first, second = sorted((one, other), key=lambda value: tuple(value.node.parameters["low"]))
+    low, high = first.node.parameters["low"], second.node.parameters["high"]
+    shifts = [b - a for a, b in zip(low, second.node.parameters["low"], strict=True)]
+    moved = [axis for axis, shift in enumerate(shifts) if shift]
+    parts = [value.node.inputs[0] for value in (first, second)]
+    if len(moved) != 1 or shifts[moved[0]] != _sizes(parts[0])[moved[0]]:
+        return None
+    if any(a != b and axis != moved[0] for axis, (a, b) in enumerate(zip(*map(_sizes, parts), strict=True))):
+        return None
+    joined = build.concat(*parts, axis=moved[0])
+    return _value(build.pad(joined, low=low, high=high, interior=(0,) * len(low), value=0.0))
 
 
 def _is_truth(node: Node) -> bool:
@@ -233,6 +291,7 @@ TABLE: Mapping[str, Rewrite] = {
     "slice": _slice,
     "pad": _pad,
     "concat": _concat,
+    "add": _add,
     "sum": _reduction,
     "prod": _reduction,
     "max": _reduction,
@@ -260,9 +319,7 @@ class Movement:
 
 def _rewrite(build: Builder, node: Node) -> Sequence[Value] | None:
     rule = TABLE.get(node.operator.name)
-    if rule is None:
-        if "elementwise" not in node.operator.traits:
-            return None
-        rule = elementwise_of_broadcasts
-    found = rule(build, node)
+    found = None if rule is None else rule(build, node)
+    if found is None and "elementwise" in node.operator.traits:
+        found = elementwise_of_broadcasts(build, node)
     return None if found is None else (found,)
