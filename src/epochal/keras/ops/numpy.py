@@ -74,11 +74,8 @@ def diff(a: Any, n: int = 1, axis: int = -1) -> Tensor:
 
 
 def cumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Tensor:
-    """Products so far along `axis`, of positive numbers."""
-    tensor = convert(x, dtype)
-    if tensor.data is None:
-        raise NotSupportedError("`cumprod` inside a compiled function is not supported.")
-    return convert(np.cumprod(tensor.numpy(), axis=axis))
+    """Products so far along `axis`."""
+    return F.cumprod(x, axis, dtype)
 
 
 def isclose(x1: Any, x2: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
