@@ -11,7 +11,7 @@ No objects stand for instructions: a register is a name, a scalar kind and a num
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -151,6 +151,7 @@ class Writer:
         self.label = "entry"
         self._declarations: dict[str, None] = {}
         self._globals: dict[str, str] = {}
+        self._functions: dict[str, str] = {}
 
     # Names, sections and blocks
 
@@ -540,14 +541,56 @@ class Writer:
             name = self._globals[text] = f"@table{len(self._globals)}"
         return Register(name, "ptr")
 
-    def module(self) -> str:
-        """The whole module. Attribute group #0 is the engine's to define."""
-        parts = [f"{name} = private unnamed_addr constant {text}" for text, name in self._globals.items()]
-        parts.extend(self._declarations)
-        parts.append("define void @kernel(ptr %arguments, i64 %begin, i64 %end, ptr %scratch, ptr %error) #0 {\nentry:")
+    def call(
+        self, name: str, operands: Sequence[Register], results: Sequence[Register], body: FunctionBody
+    ) -> list[Register]:
+        """Calls a function of the module that is written once, however often it is called.
+
+        Args:
+            name: What it computes, with the types in it.
+            operands: Arguments.
+            results: Types of what it returns; their names don't matter.
+            body: Writes it: ``body(writer, parameters)`` returns the results.
+        """
+        if name not in self._functions:
+            inner = Writer(self.target)
+            parameters = [Register(f"%p{index}", value.kind, value.lanes) for index, value in enumerate(operands)]
+            returned = body(inner, parameters)
+            self._declarations.update(inner._declarations)
+            value = Register("poison", _structure(returned))
+            for index, part in enumerate(returned):
+                value = inner.pure(f"insertvalue {value.kind} {value.name}, {part.typed}, {index}", value.kind)
+            head = f"{value.kind} @{name}({', '.join(parameter.typed for parameter in parameters)})"
+            self._functions[name] = inner._function(f"internal {head}", f"{value.kind} {value.name}")
+        structure = _structure(results)
+        arguments = ", ".join(operand.typed for operand in operands)
+        value = self.pure(f"call {structure} @{name}({arguments})", structure)
+        return [
+            self.pure(f"extractvalue {structure} {value.name}, {index}", part.kind, part.lanes)
+            for index, part in enumerate(results)
+        ]
+
+    def _function(self, head: str, result: str) -> str:
+        parts = [f"define {head} #0 {{\nentry:"]
         for section in self._sections:
             parts.extend(section.head)
             parts.extend(section.lines)
             parts.extend(section.tail)
-        parts.append(" ret void\n}\n")
+        parts.append(f" ret {result}\n}}\n")
         return "\n".join(parts)
+
+    def module(self) -> str:
+        """The whole module. Attribute group #0 is the engine's to define."""
+        parts = [f"{name} = private unnamed_addr constant {text}" for text, name in self._globals.items()]
+        parts.extend(self._declarations)
+        parts.extend(self._functions.values())
+        kernel = "void @kernel(ptr %arguments, i64 %begin, i64 %end, ptr %scratch, ptr %error)"
+        parts.append(self._function(kernel, "void"))
+        return "\n".join(parts)
+
+
+FunctionBody = Callable[[Writer, "Sequence[Register]"], "Sequence[Register]"]
+
+
+def _structure(parts: Sequence[Register]) -> str:
+    return f"{{{', '.join(part.type for part in parts)}}}"

@@ -118,6 +118,7 @@ class Fusion:
     def _join(self, group: Group, node: Node, step: Step | None = None) -> None:
         """Makes a node a member."""
         group.members[node] = None
+        group.low, group.high = min(group.low, node.serial), max(group.high, node.serial)
         if step is None:
             group.analysis = None
         elif step.analysis is not None:
@@ -372,6 +373,7 @@ class Fusion:
         first.roots.update(second.roots)
         first.repeated = max(first.repeated, second.repeated)
         first.analysis = None
+        first.low, first.high = min(first.low, second.low), max(first.high, second.high)
         for root in second.roots:
             self.host[root] = first
         for groups in self.readers.values():
@@ -398,7 +400,8 @@ class Fusion:
             yield self._products.get(node, node)
 
     def _reaches(self, starts: Iterable[Group | Node], goals: set[Group]) -> bool:
-        """Whether a goal runs after one of the items."""
+        """Whether a goal runs after one of the items. What begins after the last goal's end can't lead to it."""
+        end = max(goal.high for goal in goals)
         stack = list(starts)
         seen: set[Group | Node] = set()
         while stack:
@@ -410,6 +413,8 @@ class Fusion:
             if item in goals:
                 return True
             seen.add(item)
+            if (item.serial if isinstance(item, Node) else item.low) > end:
+                continue
             stack.extend(self._successors(item))
         return False
 
@@ -437,6 +442,7 @@ class Fusion:
             if epilogue_of(trial, node) is None:
                 continue
             group.product = node
+            group.low = min(group.low, node.serial)
             self._products[node] = group
             if needed:
                 group.roots = trial.roots

@@ -129,9 +129,10 @@ class Nest:
             with writer.loop(first, last, self.count) as loop:
                 values.lanes = Lanes(self.count, values.settle(loop.index), None)
                 body()
-            with writer.when(writer.compare("slt", last, after)):
-                values.lanes = self._dynamic_tail(last, after)
-                body()
+            if atom.size % self.count or self.plan.vector_chunk % self.count:
+                with writer.when(writer.compare("slt", last, after)):
+                    values.lanes = self._dynamic_tail(last, after)
+                    body()
         else:
             whole, rest = divmod(atom.size, self.count)
             if whole == 1:
@@ -319,7 +320,7 @@ class Nest:
         with self.writer.loop(first, last, self.count) as loop:
             carried = self._carry(stage, states, loop)
         states = {node: tuple(values.move(loop.result(phi)) for phi in state) for node, state in carried.items()}
-        if self.count > 1:
+        if self.plan.gone[-1].size % self.count or self.plan.reduce_chunk % self.count:
             values.lanes = self._dynamic_tail(last, after)
             states = self._visit(stage, states)
         return states

@@ -12,15 +12,17 @@ from typing import TypeAlias
 
 from epochal.backends.native.fusion import Fusion, is_loop, is_small_product
 from epochal.backends.native.fusion_epilogue import epilogue_of
-from epochal.backends.native.fusion_group import Group, NotFusableError, analyse
+from epochal.backends.native.fusion_group import Group, NotFusableError, analyse, is_reduction
 from epochal.backends.native.fusion_kernel import memory_root, nest_launch
 from epochal.backends.native.fusion_split import split
-from epochal.backends.native.kernel import CONTROL, Launch
+from epochal.backends.native.kernel import ALIASES, CONTROL, Launch
 from epochal.backends.native.kernels.lower import LOWERS as PRODUCTS
 from epochal.backends.native.kernels.lower import lower
 from epochal.backends.native.loops_plan import Plan, plan_nest
 from epochal.backends.native.loops_scan import SCANS, scan_launch
 from epochal.backends.native.loops_scatter import SCATTERS, operands_read, scatter_launch
+from epochal.backends.native.movement import sizes
+from epochal.backends.native.reduce import Space, space
 from epochal.ir import Node, Value
 
 LOWERS: frozenset[str] = frozenset()
@@ -88,7 +90,12 @@ class _Order:
             assert epilogue is not None
             self._add(item, (*item.product.inputs, *epilogue.inputs), tuple(item.roots))
         else:
-            plan = plan_nest(item, analyse(item))
+            try:
+                analysis = analyse(item)
+            except NotFusableError:
+                self._enter_apart(item)
+                return
+            plan = plan_nest(item, analysis)
             parts = split(plan)
             if parts is None:
                 self._add_nest(plan, tuple(item.roots))
@@ -97,6 +104,13 @@ class _Order:
             self.renamed.update(renamed)
             self._add(Partial(launch), launch.inputs, launch.outputs)
             self._add_nest(combination, tuple(renamed.values()))
+
+    def _enter_apart(self, group: Group) -> None:
+        """Each member in a nest of its own: what is left if their indices turn out not to fit together."""
+        for node in sorted(group.members, key=lambda node: node.serial):
+            if node.operator.name not in ALIASES:
+                where = space(node) if is_reduction(node) else Space(sizes(node.outputs[0]), frozenset())
+                self._enter(Group(where, {node: None}, {node.outputs[0]: None}))
 
     def _add_nest(self, plan: Plan, made: Sequence[Value]) -> None:
         self.plans[plan.group] = plan
