@@ -107,23 +107,26 @@ def _compile(
         leaves, structure = tree.flatten_with_structure(results)
         leaves = [convert(leaf) for leaf in leaves]
     program = trace.finish(leaves)
-    checks = sum(node.operator.name in _CHECKED for node in program.graph.nodes())
+    checked = tuple(node.origin.layer for node in program.graph.nodes() if node.operator.name in _CHECKED)
     return Step(
-        _executable(program, backend), trace.variables, structure, program.replaced, may_fail=checks > own_gathers
+        _executable(program, checked, backend or config.backend()),
+        trace.variables,
+        structure,
+        program.replaced,
+        may_fail=len(checked) > own_gathers,
     )
 
 
-# Operators that fail on an index outside their axis.
+# Operators that fail on an index outside their axis, or hold some that do.
 _CHECKED = frozenset({"gather", "scatter_add", "scan", "while_loop", "cond"})
 
-
 # Programs of equal structure share code as long as any of them lives: models made alike compile once.
-_living: WeakValueDictionary[tuple[str, tuple[int, ...], int, str], Any] = WeakValueDictionary()
+_living: WeakValueDictionary[Any, Any] = WeakValueDictionary()
 
 
-def _executable(program: Program, backend: str | None) -> Any:
-    backend = backend or config.backend()
-    key = (graph_key(program.graph), program.replaced, len(program.arguments), backend)
+def _executable(program: Program, checked: tuple[str, ...], backend: str) -> Any:
+    """The compiled program. `checked` are the layers that an error may name: they are part of what is equal."""
+    key = (graph_key(program.graph), program.replaced, len(program.arguments), checked, backend)
     executable = _living.get(key)
     if executable is None:
         executable = _living[key] = compile_program(program, backend)
