@@ -22,8 +22,16 @@ WRONG = [
         ArgumentError,
         r"Unrecognized keyword arguments passed to Dense: {'foo': 1}. Expected",
     ),
-    (lambda: layers.Dense(3, activation="rleu"), ArgumentError, r"activation function identifier: 'rleu'. Did you mean 'relu'"),
-    (lambda: layers.Dense(3, kernel_initializer="foo"), ArgumentError, r"initializer identifier: '?foo'?.*glorot_uniform"),
+    (
+        lambda: layers.Dense(3, activation="rleu"),
+        ArgumentError,
+        r"activation function identifier: 'rleu'. Did you mean 'relu'",
+    ),
+    (
+        lambda: layers.Dense(3, kernel_initializer="foo"),
+        ArgumentError,
+        r"initializer identifier: '?foo'?.*glorot_uniform",
+    ),
     (lambda: layers.Dense(3, kernel_regularizer="foo"), ArgumentError, r"regularizer identifier: '?foo'?.*l2"),
     (lambda: layers.Dense(3, kernel_constraint="foo"), ArgumentError, r"constraint identifier: '?foo'?.*max_norm"),
     (lambda: layers.Dense(3, name="a/b"), ArgumentError, r"cannot contain character `/`. Received: name=a/b"),
