@@ -12,6 +12,7 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from epochal.backends.native.emit import ARITHMETIC_KIND, Register, Writer, vector_lanes
 from epochal.backends.native.kernel import Kernel, Launch, Target
@@ -33,11 +34,17 @@ LOOK = 4
 MOST_VECTORS = 20
 """Accumulators of a patch."""
 
-GROUPS = 8
+GROUPS = 16
 """Groups of samples of the weight gradient."""
 
-CHANNELS = 32
+CHANNELS = 64
 """Channels whose nonzero elements one mask tells."""
+
+KERNEL_BYTES = 1 << 17
+"""Bytes of a kernel's rows that are in use at a time; more rows make fewer, longer visits to a pixel."""
+
+IMAGE_BYTES = 1 << 16
+"""Bytes of the images whose nonzero elements are listed together."""
 
 
 def is_sparse(value: Value, depth: int = LOOK) -> bool:
@@ -62,30 +69,37 @@ def _is_zero(value: Value) -> bool:
     return value.node.operator.name == "constant" and not value.node.parameters["value"].any()
 
 
+Part: TypeAlias = tuple[tuple[int, int, int], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Patch:
     """What one output pixel sees: `rows` rows of `run` elements side by side, `pitch` apart; in vectors.
 
     Attributes:
-        parts: The vectors in parts of at most `MOST_VECTORS`: pairs (offset in the patch, offset in the image), and
-            the lanes in use.
+        parts: The vectors in parts of at most `MOST_VECTORS`: for each the offset in the patch, the offset in the
+            image and the lanes in use.
     """
 
     lanes: int
-    parts: tuple[tuple[tuple[int, int, int], ...], ...]
+    parts: tuple[Part, ...]
 
 
-def patch_of(geometry: Geometry, lanes: int) -> Patch:
+def patch_of(geometry: Geometry, lanes: int, rows: int) -> Patch:
+    """The patch in parts of at most so many rows of the kernel."""
     run = geometry.window[1] * geometry.x[2]
     pitch = geometry.x[1] * geometry.x[2]
-    vectors = [
-        (row * run + start, row * pitch + start, min(lanes, run - start))
-        for row in range(geometry.window[0])
-        for start in range(0, run, lanes)
-    ]
-    count = -(-len(vectors) // MOST_VECTORS)
-    bounds = [len(vectors) * part // count for part in range(count + 1)]
-    return Patch(lanes, tuple(tuple(vectors[low:high]) for low, high in itertools.pairwise(bounds)))
+    parts = []
+    for top in range(0, geometry.window[0], rows):
+        vectors = [
+            (row * run + start, row * pitch + start, min(lanes, run - start))
+            for row in range(top, min(top + rows, geometry.window[0]))
+            for start in range(0, run, lanes)
+        ]
+        count = -(-len(vectors) // MOST_VECTORS)
+        bounds = [len(vectors) * part // count for part in range(count + 1)]
+        parts += [tuple(vectors[low:high]) for low, high in itertools.pairwise(bounds)]
+    return Patch(lanes, tuple(parts))
 
 
 def suits_sparse(geometry: Geometry, cotangent: Value) -> bool:
@@ -158,67 +172,71 @@ class SparseDataGradient:
         writer = Writer(target)
         g = self.geometry
         lanes = vector_lanes(target, ARITHMETIC_KIND[g.dtype.name])
-        patch = patch_of(g, lanes)
+        row = g.window[1] * g.x[2] * g.y[2] * g.dtype.itemsize
+        patch = patch_of(g, lanes, max(1, KERNEL_BYTES // row))
         writer.declare("declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)")
         with writer.loop(Register("%begin", "i64"), Register("%end", "i64")) as image:
             size = self.size * g.dtype.itemsize
             writer.line(f"call void @llvm.memset.p0.i64(ptr %scratch, i8 0, i64 {size}, i1 false)")
-            zero = writer.constant(0, "i64")
-            (start,) = advance(writer, [zero], image.index, (g.y[0] * g.y[1] * g.y[2],))
-            with writer.loop(0, g.y[0]) as row, writer.loop(0, g.y[1]) as column:
-                places = advance(writer, [start, zero], row.index, (g.y[1] * g.y[2], g.x[1] * g.x[2]))
-                places = advance(writer, places, column.index, (g.y[2], g.x[2]))
-                cotangent = writer.offset(writer.argument(0), g.dtype, places[0])
-                pixel = writer.offset(Register("%scratch", "ptr"), g.dtype, places[1])
-                full, rest = divmod(g.y[2], CHANNELS)
-                if full:
-                    with writer.loop(0, full) as chunk:
-                        first = writer.binary("mul", chunk.index, writer.constant(CHANNELS, "i64"))
-                        self._channels(writer, patch, cotangent, pixel, first, CHANNELS)
-                if rest:
-                    self._channels(writer, patch, cotangent, pixel, writer.constant(full * CHANNELS, "i64"), rest)
+            (start,) = advance(writer, [writer.constant(0, "i64")], image.index, (g.y[0] * g.y[1] * g.y[2],))
+            for part in patch.parts:
+                self._part(writer, lanes, part, start)
             self._finish(writer, lanes, image.index)
         return writer.module()
 
+    def _part(self, writer: Writer, lanes: int, part: Part, start: Register) -> None:
+        """What an image's cotangent sends back through some vectors of the patch."""
+        g = self.geometry
+        with writer.loop(0, g.y[0]) as row, writer.loop(0, g.y[1]) as column:
+            places = advance(writer, [start, writer.constant(0, "i64")], row.index, (g.y[1] * g.y[2], g.x[1] * g.x[2]))
+            places = advance(writer, places, column.index, (g.y[2], g.x[2]))
+            cotangent = writer.offset(writer.argument(0), g.dtype, places[0])
+            pixel = writer.offset(Register("%scratch", "ptr"), g.dtype, places[1])
+            full, rest = divmod(g.y[2], CHANNELS)
+            if full:
+                with writer.loop(0, full) as chunk:
+                    first = writer.binary("mul", chunk.index, writer.constant(CHANNELS, "i64"))
+                    self._channels(writer, lanes, part, cotangent, pixel, first, CHANNELS)
+            if rest:
+                first = writer.constant(full * CHANNELS, "i64")
+                self._channels(writer, lanes, part, cotangent, pixel, first, rest)
+
     def _channels(
-        self, writer: Writer, patch: Patch, cotangent: Register, pixel: Register, first: Register, channels: int
+        self,
+        writer: Writer,
+        lanes: int,
+        part: Part,
+        cotangent: Register,
+        pixel: Register,
+        first: Register,
+        channels: int,
     ) -> None:
         """What some channels of one pixel, from `first` on, send back."""
         g = self.geometry
         rows = g.taps * g.x[2]
         here = writer.offset(cotangent, g.dtype, first)
-        bits = _mask(writer, g, here, channels, patch.lanes)
+        bits = _mask(writer, g, here, channels, lanes)
         (start,) = advance(writer, [writer.constant(0, "i64")], first, (rows,))
         kernel = writer.offset(writer.argument(1), g.dtype, start)
+
+        def add(number: Register, sums: list[Register]) -> list[Register]:
+            spread = writer.splat(writer.load(writer.offset(here, g.dtype, number), g.dtype), lanes)
+            (place,) = advance(writer, [writer.constant(0, "i64")], number, (rows,))
+            row = writer.offset(kernel, g.dtype, place)
+            vectors = [
+                load_columns(writer, writer.offset(row, g.dtype, at), g.dtype, lanes, width) for at, _, width in part
+            ]
+            return [multiply_add(writer, spread, vector, old) for vector, old in zip(vectors, sums, strict=True)]
+
         with writer.when(writer.compare("ne", bits, writer.constant(0, "i64"))):
-            for part in patch.parts:
-                pointers = [writer.offset(pixel, g.dtype, place) for _, place, _ in part]
-                sums = [
-                    load_columns(writer, pointer, g.dtype, patch.lanes, width)
-                    for pointer, (_, _, width) in zip(pointers, part, strict=True)
-                ]
-
-                def add(
-                    number: Register, sums: list[Register], part: Sequence[tuple[int, int, int]] = part
-                ) -> list[Register]:
-                    value = writer.load(writer.offset(here, g.dtype, number), g.dtype)
-                    spread = writer.splat(value, patch.lanes)
-                    (place,) = advance(writer, [writer.constant(0, "i64")], number, (rows,))
-                    row = writer.offset(kernel, g.dtype, place)
-                    return [
-                        multiply_add(
-                            writer,
-                            spread,
-                            load_columns(writer, writer.offset(row, g.dtype, at), g.dtype, patch.lanes, width),
-                            old,
-                        )
-                        for old, (at, _, width) in zip(sums, part, strict=True)
-                    ]
-
-                sums = _each(writer, bits, add, sums)
-                for pointer, value, (_, _, width) in zip(pointers, sums, part, strict=True):
-                    mask = None if width == patch.lanes else writer.tail_mask(width, patch.lanes)
-                    writer.store(pointer, value, g.dtype, mask)
+            pointers = [writer.offset(pixel, g.dtype, place) for _, place, _ in part]
+            sums = [
+                load_columns(writer, pointer, g.dtype, lanes, width)
+                for pointer, (_, _, width) in zip(pointers, part, strict=True)
+            ]
+            sums = _each(writer, bits, add, sums)
+            for pointer, value, (_, _, width) in zip(pointers, sums, part, strict=True):
+                writer.store(pointer, value, g.dtype, None if width == lanes else writer.tail_mask(width, lanes))
 
     def _finish(self, writer: Writer, lanes: int, image: Register) -> None:
         """The image from scratch to its outputs."""
@@ -261,7 +279,7 @@ class SparseWeightGradient:
     """Adds, for each nonzero element of the cotangent, the patch of the input it saw to its channel's sums.
 
     Arguments: input, cotangent, sums ``[groups][O][taps * C]``. A piece is a group of samples and `CHANNELS` channels;
-    image by image, it first lists each channel's nonzero elements.
+    a few images at a time, it first lists each channel's nonzero elements.
     """
 
     def __init__(self, geometry: Geometry) -> None:
@@ -269,7 +287,11 @@ class SparseWeightGradient:
         self.samples = min(geometry.images, GROUPS)
         self.bands = -(-geometry.y[2] // CHANNELS)
         self.rows = geometry.taps * geometry.x[2]
-        self.pixels = geometry.y[0] * geometry.y[1]
+        self.size = geometry.x[0] * geometry.x[1] * geometry.x[2]
+        fit = IMAGE_BYTES // (self.size * geometry.dtype.itemsize)
+        self.together: int = max(1, min(fit, -(-geometry.images // self.samples)))
+        self.pixels: int = geometry.y[0] * geometry.y[1]
+        self.room: int = self.together * self.pixels
 
     @property
     def pieces(self) -> int:
@@ -278,30 +300,32 @@ class SparseWeightGradient:
     @property
     def scratch(self) -> int:
         """Counts, then for each channel the offsets (i64) and values of its elements."""
-        return CHANNELS * 8 * (1 + 2 * self.pixels)
+        return CHANNELS * 8 * (1 + 2 * self.room)
 
     def emit(self, target: Target) -> str:
         writer = Writer(target)
         g = self.geometry
         lanes = vector_lanes(target, ARITHMETIC_KIND[g.dtype.name])
-        patch = patch_of(g, lanes)
+        patch = patch_of(g, lanes, g.window[0])
         writer.declare("declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)")
         with writer.loop(Register("%begin", "i64"), Register("%end", "i64")) as piece:
             sample, band = decode(writer, piece.index, [self.samples, self.bands])
             begin, end = share(writer, sample, g.images, self.samples)
             (sums,) = advance(writer, [writer.constant(0, "i64")], sample, (self.rows * g.y[2],))
-            with writer.loop(begin, end) as image:
+            with writer.loop(begin, end, self.together) as image:
                 start = writer.compare("eq", image.index, begin)
                 zero = writer.constant(0, "i64")
-                steps = (g.x[0] * g.x[1] * g.x[2], self.pixels * g.y[2], 0)
+                steps = (self.size, self.pixels * g.y[2], 0)
                 places = advance(writer, [zero, zero, sums], image.index, steps)
+                left = writer.binary("sub", end, image.index)
+                images = writer.intrinsic("llvm.smin", left, writer.constant(self.together, "i64"))
                 first = writer.binary("mul", band, writer.constant(CHANNELS, "i64"))
                 full, rest = divmod(g.y[2], CHANNELS)
                 for predicate, width in (("slt", CHANNELS if full else 0), ("eq", rest)):
                     if width:
                         with writer.when(writer.compare(predicate, band, writer.constant(full, "i64"))):
                             (cotangent,) = advance(writer, [places[1]], first, (1,))
-                            self._list(writer, lanes, cotangent, width)
+                            self._list(writer, lanes, cotangent, width, images)
                 left = writer.binary("sub", writer.constant(g.y[2], "i64"), first)
                 channels = writer.intrinsic("llvm.smin", left, writer.constant(CHANNELS, "i64"))
                 there = advance(writer, places, first, (0, 0, self.rows))
@@ -313,18 +337,19 @@ class SparseWeightGradient:
         """Where a channel's count, offsets and values are."""
         scratch = Register("%scratch", "ptr")
         count = writer.offset(scratch, "i64", channel)
-        place = writer.binary("mul", channel, writer.constant(self.pixels, "i64"))
+        place = writer.binary("mul", channel, writer.constant(self.room, "i64"))
         offsets = writer.offset(writer.offset(scratch, "i64", CHANNELS), "i64", place)
-        values = writer.offset(writer.offset(scratch, "i64", CHANNELS * (1 + self.pixels)), self.geometry.dtype, place)
+        values = writer.offset(writer.offset(scratch, "i64", CHANNELS * (1 + self.room)), self.geometry.dtype, place)
         return count, offsets, values
 
-    def _list(self, writer: Writer, lanes: int, cotangent: Register, channels: int) -> None:
-        """Lists the nonzero elements of an image, a list for each of some channels."""
+    def _list(self, writer: Writer, lanes: int, cotangent: Register, channels: int, images: Register) -> None:
+        """Lists the nonzero elements of some images, a list for each of some channels."""
         g = self.geometry
         writer.line(f"call void @llvm.memset.p0.i64(ptr %scratch, i8 0, i64 {CHANNELS * 8}, i1 false)")
-        with writer.loop(0, g.y[0]) as row, writer.loop(0, g.y[1]) as column:
-            zero = writer.constant(0, "i64")
-            places = advance(writer, [cotangent, zero], row.index, (g.y[1] * g.y[2], g.x[1] * g.x[2]))
+        zero = writer.constant(0, "i64")
+        with writer.loop(zero, images) as image, writer.loop(0, g.y[0]) as row, writer.loop(0, g.y[1]) as column:
+            places = advance(writer, [cotangent, zero], image.index, (self.pixels * g.y[2], self.size))
+            places = advance(writer, places, row.index, (g.y[1] * g.y[2], g.x[1] * g.x[2]))
             places = advance(writer, places, column.index, (g.y[2], g.x[2]))
             pointer = writer.offset(writer.argument(1), g.dtype, places[0])
             bits = _mask(writer, g, pointer, channels, lanes)
@@ -345,7 +370,7 @@ class SparseWeightGradient:
     def _add(
         self, writer: Writer, patch: Patch, places: Sequence[Register], channel: Register, start: Register
     ) -> None:
-        """One channel's elements of one image, added to its sums."""
+        """One channel's elements, added to its sums."""
         g = self.geometry
         count, offsets, values = self._entries(writer, channel)
         number = writer.effect(f"load i64, ptr {count.name}, align 8", "i64")
