@@ -10,7 +10,7 @@ from epochal.ir import Array
 from epochal.passes.pipeline import run_pipeline
 from epochal.passes.pipelines import for_engine
 from epochal.testing import Tolerance, assert_close
-from epochal.testing.programs import MAKERS, RandomProgram, random_program, uncovered
+from epochal.testing.programs import MAKERS, RandomProgram, random_program
 from epochal.topi.interpret import interpret
 
 PROGRAMS = 300
@@ -50,7 +50,6 @@ def test_native_against_reference(first: int) -> None:
 
 
 def test_every_operator_can_be_drawn() -> None:
-    assert uncovered() == []
     drawn = {name for seed in range(PROGRAMS) for name in random_program(seed).operators}
     assert set(MAKERS) <= drawn
 

@@ -41,7 +41,7 @@ def run_pipeline(graph: Graph, passes: Sequence[Pass], check: bool = False) -> G
     for one in passes:
         before = graph
         graph = run_pass(one, graph)
-        if check:
+        if check and graph is not before:
             try:
                 verify(graph)
             except VerificationError as error:

@@ -136,6 +136,8 @@ class Writer:
 
     def keep(self, value: Value, bound: float = _BOUND, exact: bool = False) -> None:
         """Puts a result into the pool; brought back into bounds, and cut if it is large."""
+        if value.type.size == 0:
+            return
         if value.type.size > _MOST_ELEMENTS:
             value = self.fit(value, (2, 3, 5))
         if value.dtype is self.dtype:

@@ -148,7 +148,43 @@ def _normalisation(writer: Writer, name: str) -> None:
         writer.keep(result, 20)
 
 
+def _from_sample(writer: Writer, name: str) -> None:
+    """An operator without a maker of its own, on one of its samples, which a composite's operands are moved off."""
+    operator = INVENTORY[name]
+    samples = [
+        sample
+        for sample in operator.samples()
+        if all(map(_is_tame, sample.arguments)) and (operator.gradient is None or sample.differentiable != ())
+    ]
+    sample = samples[int(writer.rng.integers(len(samples)))]
+    operands = []
+    for array in sample.arguments:
+        if array.dtype != np.float64:
+            operands.append(writer.input(array))
+            continue
+        x = writer.input(array.astype(writer.dtype.numpy))
+        if operator.gradient is None and operator.no_gradient != "zero":
+            x = BUILD.stop_gradient(x)
+        elif "composite" in operator.traits and "random" not in operator.traits:
+            x = BUILD.add(x, BUILD.mul(writer.of("unit", like=x), 0.01))
+        operands.append(x)
+    parameters = dict(sample.parameters)
+    if isinstance(parameters.get("dtype"), DType) and parameters["dtype"].is_floating:
+        parameters["dtype"] = writer.dtype
+    for result in BUILD.apply(operator, operands, parameters):
+        writer.keep(result, 1e9)
+
+
+def _is_tame(array: Array) -> bool:
+    return bool(0 < array.size < 100 and np.all(np.isfinite(array.astype(np.float64))))
+
+
 MAKERS: Mapping[str, Callable[[Writer, str], None]] = {
+    **{
+        name: _from_sample
+        for name, operator in INVENTORY.items()
+        if "deferred" not in operator.traits and "leaf" not in operator.traits
+    },
     **dict.fromkeys(UNARY, _unary),
     **dict.fromkeys(BINARY, _binary),
     **dict.fromkeys(COMPARISONS, _comparison),
@@ -226,9 +262,4 @@ def _gradients(writer: Writer, outputs: Sequence[Value]) -> list[Value]:
     return [value for value in gradients(ys, picked) if value is not None]
 
 
-def uncovered() -> list[str]:
-    """Operators that no maker is named after: there should be none but what stands for structure or is deferred."""
-    return [name for name, operator in INVENTORY.items() if name not in MAKERS and "deferred" not in operator.traits]
-
-
-__all__ = ["MAKERS", "RandomProgram", "random_program", "uncovered"]
+__all__ = ["MAKERS", "RandomProgram", "random_program"]
