@@ -60,6 +60,7 @@ _MODULES = {
     "compat": "epochal.tf.compat",
     "errors": "epochal.tf.errors",
     "initializers": "epochal.tf.initializers",
+    "layers": "epochal.tf.layers",
     "logging": "epochal.tf.logging",
     "losses": "epochal.tf.losses",
     "math": "epochal.tf.math",

@@ -10,6 +10,7 @@ from epochal import dtypes
 from epochal.errors import DTypeError
 from epochal.ir import Symbol
 from epochal.tensor import Tensor, convert, functions
+from epochal.tf.known_sizes import known_entries
 from epochal.topi.inventory import BUILD
 
 
@@ -72,14 +73,17 @@ def pair(name: str, x: Any, y: Any) -> tuple[Tensor, Tensor]:
 
 
 def integers(value: Any) -> Any:
-    """A shape or list of axes: tensors of known numbers become plain integers, symbolic ones stay as they are."""
+    """A shape or list of axes: what is known becomes plain integers, symbolic tensors stay as they are."""
     if isinstance(value, Tensor) and value.data is None:
-        return value
+        known = known_entries(value.value) if value.ndim == 1 else None
+        if known is None or all(size is None for size in known):
+            return value
+        return tuple(value[axis] if size is None else size for axis, size in enumerate(known))
     if isinstance(value, np.ndarray) or holds_tensor(value):
         return tuple(int(size) for size in np.asarray(value).reshape(-1))
     if isinstance(value, (int, np.integer)):
         return (int(value),)
-    return tuple(size if isinstance(size, Tensor) or size is None else int(size) for size in value)
+    return tuple(size if isinstance(size, (Tensor, Symbol)) or size is None else int(size) for size in value)
 
 
 def axes(value: Any) -> Any:

@@ -114,6 +114,7 @@ class Graph(contexts.Context):
         seed: The graph-level seed of random operations, set by `set_random_seed`; ``None``: none.
         scopes: Open variable scopes (see `variable_scope`).
         variables: Variables made by `get_variable`, by name.
+        variable_operations: Variables by the names of their operations.
         scope_counts: How often each variable scope was opened (see `variable_scope`).
         sources: Placeholders that a data set's iterator feeds: the iterator, and which component of its elements.
         rankless: Placeholders made without a shape, and scalars computed from them: they may turn out to be arrays.
@@ -140,6 +141,7 @@ class Graph(contexts.Context):
         self.scope_counts: dict[str, int] = {}
         self.sources: dict[Value, tuple[Any, int]] = {}
         self.rankless: set[Value] = set()
+        self.variable_operations: dict[str, Any] = {}
 
     @contextmanager
     def as_default(self) -> Iterator[Graph]:
@@ -307,6 +309,9 @@ class Graph(contexts.Context):
         head, colon, index = name.rpartition(":")
         if not colon or not index.isdigit():
             raise ArgumentError(f"A tensor's name has the form 'operation:index'. Received: {name!r}")
+        if head in self.variable_operations:
+            with self:
+                return self.wrap(self.read(self.variable_operations[head]))
         node = self.get_operation_by_name(head).node
         if node is None or int(index) >= len(node.outputs):
             raise KeyError(f"Operation {head!r} has no result {index}.")

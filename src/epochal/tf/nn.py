@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 from epochal import dtypes
 from epochal.errors import ArgumentError, NotSupportedError
 from epochal.tensor import Tensor, functions
 from epochal.tf import random_ops
-from epochal.tf.array_ops import gather
+from epochal.tf.array_ops import gather, identity
 from epochal.tf.conversion import axes, pair, to_tensor
+from epochal.tf.convolution import (
+    atrous_conv2d,
+    avg_pool,
+    avg_pool1d,
+    avg_pool3d,
+    channels_last,
+    conv1d,
+    conv2d,
+    conv2d_transpose,
+    conv3d,
+    depthwise_conv2d,
+    max_pool,
+    max_pool1d,
+    max_pool3d,
+    separable_conv2d,
+)
 from epochal.tf.graph import operation
 from epochal.tf.math_ops import sigmoid, tanh
 
@@ -100,7 +117,7 @@ def _last(axis: int | None, dim: int | None) -> int:
 @operation("BiasAdd")
 def bias_add(value: Any, bias: Any, data_format: str | None = None) -> Tensor:
     """`value` plus a vector along its last axis."""
-    _channels_last(data_format)
+    channels_last(data_format)
     return functions.add(*pair("BiasAdd", value, bias))
 
 
@@ -111,114 +128,8 @@ def xw_plus_b(x: Any, weights: Any, biases: Any) -> Tensor:
     return functions.add(*pair("XwPlusB", product, biases))
 
 
-@operation("Conv2D")
-def conv2d(
-    input: Any,
-    filters: Any = None,
-    strides: Any = 1,
-    padding: Any = "VALID",
-    use_cudnn_on_gpu: bool = True,
-    data_format: str = "NHWC",
-    dilations: Any = 1,
-    filter: Any = None,
-) -> Tensor:
-    """The two-dimensional convolution (cross-correlation) of images with filters.
-
-    Args:
-        input: Shape [n, height, width, channels].
-        filters: Shape [height, width, channels / groups, outputs]; `filter` is TensorFlow 1's name.
-        strides: A number, two, or four of which the first and last are 1.
-        padding: ``"SAME"``, ``"VALID"``, or pairs for the four axes.
-        use_cudnn_on_gpu: Means nothing here.
-        data_format: ``"NHWC"``.
-        dilations: Like `strides`.
-        filter: See `filters`.
-
-    Returns:
-        Shape [n, out_height, out_width, outputs].
-    """
-    _channels_last(data_format)
-    images, kernel = pair("Conv2D", input, filters if filters is not None else filter)
-    spatial = _padding(padding)
-    return functions.conv(images, kernel, strides=_pair(strides), padding=spatial, dilations=_pair(dilations))
-
-
-@operation("Conv1D")
-def conv1d(
-    input: Any,
-    filters: Any = None,
-    stride: Any = 1,
-    padding: str = "VALID",
-    data_format: str = "NWC",
-    dilations: Any = 1,
-) -> Tensor:
-    """The one-dimensional convolution of [n, width, channels] with [width, channels, outputs]."""
-    _channels_last(data_format)
-    signal, kernel = pair("Conv1D", input, filters)
-    step = stride if isinstance(stride, int) else stride[len(stride) // 2]
-    spread = dilations if isinstance(dilations, int) else dilations[len(dilations) // 2]
-    return functions.conv(signal, kernel, strides=(step,), padding=_padding(padding), dilations=(spread,))
-
-
-@operation("MaxPool")
-def max_pool(
-    value: Any = None,
-    ksize: Any = None,
-    strides: Any = None,
-    padding: str = "VALID",
-    data_format: str = "NHWC",
-    input: Any = None,
-) -> Tensor:
-    """The largest element of each window of an image; `ksize` and `strides` like `conv2d`'s strides."""
-    _channels_last(data_format)
-    images = to_tensor(value if value is not None else input)
-    return functions.max_pool(images, _pair(ksize), strides=_pair(strides), padding=_padding(padding))
-
-
 max_pool2d = max_pool
-
-
-@operation("AvgPool")
-def avg_pool(
-    value: Any = None,
-    ksize: Any = None,
-    strides: Any = None,
-    padding: str = "VALID",
-    data_format: str = "NHWC",
-    input: Any = None,
-) -> Tensor:
-    """The mean of each window of an image, padding not counted."""
-    _channels_last(data_format)
-    images = to_tensor(value if value is not None else input)
-    return functions.average_pool(images, _pair(ksize), strides=_pair(strides), padding=_padding(padding))
-
-
 avg_pool2d = avg_pool
-
-
-def _channels_last(data_format: str | None) -> None:
-    if data_format not in (None, "NHWC", "NWC", "N...C"):
-        raise NotSupportedError(f"data_format {data_format!r} is not supported on this engine. Expected 'NHWC'.")
-
-
-def _pair(sizes: Any) -> tuple[int, int]:
-    """The two spatial entries of a stride, window or dilation."""
-    if isinstance(sizes, int):
-        return sizes, sizes
-    entries = tuple(int(size) for size in sizes)
-    if len(entries) == 1:
-        return entries[0], entries[0]
-    if len(entries) == 2:
-        return entries
-    if len(entries) == 4 and entries[0] == entries[3] == 1:
-        return entries[1], entries[2]
-    raise ArgumentError(f"Expected one, two or four numbers [1, height, width, 1]. Received: {sizes!r}")
-
-
-def _padding(padding: Any) -> Any:
-    if isinstance(padding, str):
-        return padding.lower()
-    return tuple((int(low), int(high)) for low, high in padding[1:-1])
 
 
 @operation("Dropout")
@@ -347,3 +258,22 @@ def in_top_k(predictions: Any = None, targets: Any = None, k: int = 1, name: str
 def relu_layer(x: Any, weights: Any, biases: Any, name: str | None = None) -> Tensor:
     """``relu(matmul(x, weights) + biases)``."""
     return relu(xw_plus_b(x, weights, biases), name=name)
+
+
+_LAZY = {
+    "rnn_cell": "epochal.tf.rnn_cell",
+    "dynamic_rnn": "epochal.tf.rnn",
+    "static_rnn": "epochal.tf.rnn",
+    "bidirectional_dynamic_rnn": "epochal.tf.rnn",
+    "static_bidirectional_rnn": "epochal.tf.rnn",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Recurrent networks load when asked for: their cells use this module."""
+    if name not in _LAZY:
+        raise AttributeError(f"module 'tensorflow.nn' has no attribute {name!r} in Epochal yet")
+    module = importlib.import_module(_LAZY[name])
+    value = module if name == "rnn_cell" else getattr(module, name)
+    globals()[name] = value
+    return value

@@ -68,13 +68,6 @@ def _source(seed: int | None) -> Any:
     return seed if graph is None else _OperationKeys(graph, seed)
 
 
-def _sizes(shape: Any) -> Any:
-    sizes = integers(shape)
-    if isinstance(sizes, Tensor):
-        raise ArgumentError("A random tensor's number of axes must be known: give its shape as a list of sizes.")
-    return sizes
-
-
 @operation("RandomUniform")
 def random_uniform(
     shape: Any, minval: Any = 0, maxval: Any = None, dtype: Any = dtypes.float32, seed: int | None = None
@@ -85,7 +78,7 @@ def random_uniform(
         if not element.is_floating:
             raise ArgumentError(f"random_uniform needs maxval for dtype {element.name}.")
         maxval = 1
-    return random.uniform(_sizes(shape), minval, maxval, dtype=element, seed=_source(seed))
+    return random.uniform(integers(shape), minval, maxval, dtype=element, seed=_source(seed))
 
 
 @operation("RandomStandardNormal")
@@ -93,7 +86,7 @@ def random_normal(
     shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = dtypes.float32, seed: int | None = None
 ) -> Tensor:
     """Normal."""
-    return random.normal(_sizes(shape), mean, stddev, dtype=dtype, seed=_source(seed))
+    return random.normal(integers(shape), mean, stddev, dtype=dtype, seed=_source(seed))
 
 
 @operation("TruncatedNormal")
@@ -101,7 +94,7 @@ def truncated_normal(
     shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = dtypes.float32, seed: int | None = None
 ) -> Tensor:
     """Normal, without what lies beyond two deviations from the mean."""
-    return random.truncated_normal(_sizes(shape), mean, stddev, dtype=dtype, seed=_source(seed))
+    return random.truncated_normal(integers(shape), mean, stddev, dtype=dtype, seed=_source(seed))
 
 
 @operation("RandomShuffle")

@@ -112,7 +112,8 @@ class GraphVariable:
             self.type = TensorType(self.initial_value.dtype, tuple(self.initial_value.dimensions))
             assigned = graph.assign_value(self, _value_in(self.initial_value))
             self.initializer = graph.add_operation("Assign", "Assign", assigned.node)
-        self.op = Operation(graph, base, "VariableV2", None)
+        self.op = graph.register(base, "VariableV2", None)
+        graph.variable_operations[base] = self
         for key in collections if collections is not None else (GraphKeys.GLOBAL_VARIABLES,):
             graph.add_to_collection(key, self)
         if trainable:
