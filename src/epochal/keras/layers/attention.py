@@ -261,7 +261,12 @@ class MultiHeadAttention(Layer):
     ) -> Any:
         key = value if key is None else key
         mask = self._mask(query, key, query_mask, value_mask, key_mask, attention_mask, use_causal_mask)
-        q = F.multiply(self.query_dense(query), 1.0 / math.sqrt(self.key_dim))
+        scale = 1.0 / math.sqrt(self.key_dim)
+        if not self.dropout and not return_attention_scores:
+            # As Keras does then: a query that may attend to nothing attends to everything alike.
+            projected = self.query_dense(query), self.key_dense(key), self.value_dense(value)
+            return self.output_dense(F.dot_product_attention(*projected, mask=mask, scale=scale))
+        q = F.multiply(self.query_dense(query), scale)
         scores = F.einsum("bqhd,bkhd->bhqk", q, self.key_dense(key))
         weights = self._softmax(scores, mask=None if mask is None else F.expand_dims(mask, 1))
         dropped = self._dropout_layer(weights, training=training) if self.dropout else weights
