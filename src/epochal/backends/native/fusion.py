@@ -38,7 +38,7 @@ MOST_MEMBERS = 120
 MOST_BUFFERS = 24
 SMALL_PRODUCT = 4096  # multiply-adds
 REPEATED = 3.0  # additions a group may spend on what other groups compute, too
-VIEWS = frozenset({"broadcast", "reshape", "stop_gradient", "transpose", "slice", "reverse", "iota", "constant"})
+VIEWS = frozenset({"broadcast", "reshape", "stop_gradient", "transpose", "slice", "reverse", "iota", "shape_of", "constant"})
 
 
 def is_loop(node: Node) -> bool:
@@ -52,7 +52,7 @@ def is_loop(node: Node) -> bool:
         return is_small_product(node)
     return (
         name in REDUCTIONS
-        or name == "iota"
+        or name in ("iota", "shape_of")
         or moves(name)
         or "random" in node.operator.traits
         or ("elementwise" in node.operator.traits and has_emitter(name))
@@ -154,7 +154,7 @@ class Fusion:
             self._need(operand)
             self.foreign_readers.setdefault(operand, []).extend(self.foreign_readers.get(value, ()))
         for group in self.readers.get(value, {}):
-            step = self._inlines(group, node)
+            step = self._inlines(group, node) if moves(node.operator.name) else None
             if step is not None:
                 self._join(group, node, step)
             else:

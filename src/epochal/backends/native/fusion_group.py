@@ -276,6 +276,8 @@ def operands(node: Node, demand: Demand) -> Sequence[Demand | None]:
     """What a demanded element of a node that is no reduction is computed from."""
     if moves(node.operator.name):
         return operand_demands(node, demand.place, demand.guard)
+    if node.operator.name == "shape_of":
+        return []
     if "random" in node.operator.traits:
         return [Demand(node.inputs[0], (Affine(word),), ()) for word in range(2)]
     return [Demand(operand, demand.place, demand.guard) for operand in node.inputs]
@@ -307,7 +309,7 @@ def node_cost(node: Node) -> float:
         return RANDOM_COST[name]
     if "elementwise" in node.operator.traits:
         return COSTS.get(name, 1.0)
-    return 0.5 if moves(name) or name == "iota" else 1.0
+    return 0.5 if moves(name) or name in ("iota", "shape_of") else 1.0
 
 
 def evaluations(analysis: Analysis, demand: Demand) -> int:
@@ -345,7 +347,9 @@ def affine_uses(analysis: Analysis) -> list[Affine]:
             forms.extend(source.place if source.kind == "quotient" else ())
             forms.extend(condition.affine for condition in source.guard)
         name = demand.value.node.operator.name
-        if name == "iota":
+        if name == "shape_of":
+            forms.append(demand.place[0])
+        elif name == "iota":
             forms.append(demand.place[demand.value.node.parameters["axis"]])
         elif "random" in demand.value.node.operator.traits:
             forms.append(linear(demand.place, sizes(demand.value)))

@@ -163,6 +163,8 @@ class Values:
             return self._move(node, demand)
         if name == "iota":
             return self._iota(node, demand)
+        if name == "shape_of":
+            return self._shape(node, demand)
         if "random" in node.operator.traits:
             return self._random(node, demand)
         operands = [self.get(Demand(operand, demand.place, demand.guard)) for operand in node.inputs]
@@ -216,6 +218,18 @@ class Values:
             whole = self.spread(position, "i64" if dtype.itemsize == 8 else "i32")
             source = dtypes.int64 if dtype.itemsize == 8 else dtypes.int32
             return self.settle(cast(self.writer, whole, source, dtype))
+
+    def _shape(self, node: Node, demand: Demand) -> Register:
+        """An operand's sizes, picked by position."""
+        shape = sizes(node.inputs[0])
+        position = self.position(demand.place[0])
+        with self.writer.inside(self.home(position.scalar, position.vector, self._lane_home(position))):
+            which = self.spread(position, "i32")
+            result = self.writer.constant(shape[0], "i32")
+            for axis, size in enumerate(shape[1:], 1):
+                here = self.writer.compare("eq", which, self.writer.constant(axis, "i32", which.lanes))
+                result = self.writer.select(here, self.writer.constant(size, "i32"), result)
+            return self.settle(result)
 
     def _random(self, node: Node, demand: Demand) -> Register:
         key = node.inputs[0]
