@@ -1,4 +1,4 @@
-"""Random programs built while half of their inputs' dimensions are unknown, then specialised: the same programs again."""
+"""Random programs built while half of their inputs' dimensions are unknown, then specialised, compute the same."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ def test_specialised_programs_compute_the_same(first: int) -> None:
         try:
             symbolic = unspecialised(graph, np.random.default_rng(seed))
         except ShapeError as error:
-            assert "must have known sizes" in str(error), seed  # a convolution's kernel
+            if "must have known sizes" not in str(error):  # what a convolution asks of its kernel
+                raise
             continue
         done += 1
         static = specialise(symbolic, [value.type for value in graph.inputs])
