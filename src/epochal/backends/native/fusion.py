@@ -105,6 +105,9 @@ class Fusion:
                 self._loop(node)
             else:
                 self._foreign(node)
+        for value in list(self.readers):
+            if value.node.operator.name == "input":
+                self._share(value)
 
     # Bookkeeping
 
@@ -140,12 +143,22 @@ class Fusion:
     def _foreign(self, node: Node) -> None:
         if not self._used(node):
             return
+        for output in node.outputs:
+            self._share(output)
         self.foreign.append(node)
         for value in operands_read(node):
             self._need(value)
             self.foreign_readers.setdefault(value, []).append(node)
         if node in self.products and node.operator.name in FUSES:
             self._epilogue(node)
+
+    def _share(self, value: Value) -> None:
+        """Groups that run over all of a value that none of them computes read it together."""
+        readers = [
+            group for group in self.readers.get(value, {}) if math.prod(group.space.shape) == value.type.size > 1
+        ]
+        if len(readers) > 1:
+            self._merge_readers(readers)
 
     def _alias(self, node: Node) -> None:
         """A value with its operand's memory: members of whoever can index through it; others read the memory."""
