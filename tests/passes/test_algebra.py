@@ -45,6 +45,11 @@ CASES: list[tuple[str, Callable[..., Value], str]] = [
         lambda x, y: BUILD.mul(BUILD.neg(x), 3.0),
         "%0 = broadcast(-3.0, shape=(2,)); %1 = mul(%x, %0); return %1",
     ),
+    (
+        "float32",
+        lambda x, y: BUILD.neg(BUILD.mul(x, 2.0)),
+        "%0 = broadcast(-2.0, shape=(2,)); %1 = mul(%x, %0); return %1",
+    ),
     ("float32", lambda x, y: BUILD.mul(x, x), "%0 = square(%x); return %0"),
     ("float32", lambda x, y: BUILD.div(x, 1.0), "return %x"),
     ("float32", lambda x, y: BUILD.div(1.0, x), "%0 = reciprocal(%x); return %0"),

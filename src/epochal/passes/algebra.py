@@ -102,6 +102,7 @@ RULES: tuple[Rule, ...] = (
     Rule(op("div", op("neg", "x"), op("neg", "y")), op("div", "x", "y")),  # -x / -y -> x / y
     Rule(op("div", "x", Number("c")), _times_reciprocal, _has_exact_reciprocal),  # x / 2^k -> x * 2^-k
     Rule(op("neg", op("neg", "x")), "x"),  # -(-x) -> x
+    Rule(op("neg", op("mul", "x", Number("c"))), _times_negative),  # -(x * c) -> x * -c
     Rule(op("square", op("neg", "x")), op("square", "x")),  # square(-x) -> square(x)
     Rule(op("square", op("abs", "x")), op("square", "x")),  # square(|x|) -> square(x)
     Rule(op("abs", op("neg", "x")), op("abs", "x")),  # |-x| -> |x|
