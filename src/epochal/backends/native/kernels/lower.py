@@ -5,6 +5,7 @@ from __future__ import annotations
 from epochal.backends.native.kernel import Launch
 from epochal.backends.native.kernels.axes import Axis
 from epochal.backends.native.kernels.convolution import Sweep, sweep_launch
+from epochal.backends.native.kernels.cotangent import Whole
 from epochal.backends.native.kernels.epilogue import Epilogue
 from epochal.backends.native.kernels.finish import Finish
 from epochal.backends.native.kernels.geometry import Geometry, geometry_of
@@ -47,7 +48,7 @@ def lower(node: Node, epilogue: Epilogue | None = None) -> tuple[Launch, ...] | 
         geometry = geometry_of(node)
         finish = Finish(node.outputs[0], epilogue)
         if geometry is not None and suits_sparse(geometry, node.inputs[1]):
-            return sparse_weight_gradient(node, geometry, finish)
+            return sparse_weight_gradient(geometry, finish, Whole(geometry), node.inputs[0], node.inputs[1:])
         return None if geometry is None else weight_gradient_launches(node, geometry, finish)
     return None
 
@@ -105,7 +106,7 @@ def _data_gradient(node: Node, geometry: Geometry, epilogue: Epilogue | None) ->
     if geometry.depthwise:
         return (_depthwise(node, geometry, finish),)
     if suits_sparse(geometry, node.inputs[0]):
-        return sparse_data_gradient(node, geometry, finish)
+        return sparse_data_gradient(geometry, finish, Whole(geometry), node.inputs[:1], node.inputs[1])
     swapped = swap_launch(node.inputs[1], geometry.taps, geometry.inputs, y[2])
     sweep = Sweep(
         geometry.dtype, geometry.images, geometry.groups, window, geometry.outputs, geometry.inputs,

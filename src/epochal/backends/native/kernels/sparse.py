@@ -19,11 +19,12 @@ from epochal.backends.native.kernel import Kernel, Launch, Target
 from epochal.backends.native.kernels.axes import advance, decode, share
 from epochal.backends.native.kernels.block import load_columns, multiply_add
 from epochal.backends.native.kernels.combine import combine_launch
+from epochal.backends.native.kernels.cotangent import Cotangent
 from epochal.backends.native.kernels.finish import Finish
 from epochal.backends.native.kernels.geometry import Geometry
 from epochal.backends.native.kernels.swap import swap_launch
 from epochal.backends.native.kernels.work import digest
-from epochal.ir import Node, TensorType, Value, make_input
+from epochal.ir import TensorType, Value, make_input
 
 SHARE = 4
 """Elements of a cotangent for each that is not zero, at least."""
@@ -117,25 +118,6 @@ def suits_sparse(geometry: Geometry, cotangent: Value) -> bool:
     )
 
 
-def _mask(writer: Writer, geometry: Geometry, pointer: Register, channels: int, lanes: int) -> Register:
-    """Bit i (of an i64): whether element i is not zero."""
-    dtype = geometry.dtype
-    zero = writer.constant(0, ARITHMETIC_KIND[dtype.name], lanes)
-    bits: Register | None = None
-    for start in range(0, channels, lanes):
-        width = min(lanes, channels - start)
-        vector = load_columns(writer, writer.offset(pointer, dtype, start), dtype, lanes, width)
-        nonzero = writer.compare("une", vector, zero)
-        kind = f"i{lanes}"
-        part = writer.pure(f"bitcast {nonzero.typed} to {kind}", kind)
-        part = writer.convert("zext", part, "i64")
-        if start:
-            part = writer.binary("shl", part, writer.constant(start, "i64"))
-        bits = part if bits is None else writer.binary("or", bits, part)
-    assert bits is not None
-    return bits
-
-
 def _each(
     writer: Writer,
     bits: Register,
@@ -163,8 +145,8 @@ class SparseDataGradient:
     epilogue.
     """
 
-    def __init__(self, geometry: Geometry, finish: Finish) -> None:
-        self.geometry, self.finish = geometry, finish
+    def __init__(self, geometry: Geometry, finish: Finish, cotangent: Cotangent) -> None:
+        self.geometry, self.finish, self.cotangent = geometry, finish, cotangent
         self.size = geometry.x[0] * geometry.x[1] * geometry.x[2]
         self.places = [steps if len(steps) == 4 else (steps[0], 0, *steps[1:]) for steps in finish.strides]
 
@@ -178,65 +160,47 @@ class SparseDataGradient:
         with writer.loop(Register("%begin", "i64"), Register("%end", "i64")) as image:
             size = self.size * g.dtype.itemsize
             writer.line(f"call void @llvm.memset.p0.i64(ptr %scratch, i8 0, i64 {size}, i1 false)")
-            (start,) = advance(writer, [writer.constant(0, "i64")], image.index, (g.y[0] * g.y[1] * g.y[2],))
             for part in patch.parts:
-                self._part(writer, lanes, part, start)
+                full, rest = divmod(g.y[2], CHANNELS)
+                if full:
+                    with writer.loop(0, full) as chunk:
+                        first = writer.binary("mul", chunk.index, writer.constant(CHANNELS, "i64"))
+                        self._part(writer, lanes, part, image.index, first, CHANNELS)
+                if rest:
+                    self._part(writer, lanes, part, image.index, writer.constant(full * CHANNELS, "i64"), rest)
             self._finish(writer, lanes, image.index)
         return writer.module()
 
-    def _part(self, writer: Writer, lanes: int, part: Part, start: Register) -> None:
-        """What an image's cotangent sends back through some vectors of the patch."""
-        g = self.geometry
-        with writer.loop(0, g.y[0]) as row, writer.loop(0, g.y[1]) as column:
-            places = advance(writer, [start, writer.constant(0, "i64")], row.index, (g.y[1] * g.y[2], g.x[1] * g.x[2]))
-            places = advance(writer, places, column.index, (g.y[2], g.x[2]))
-            cotangent = writer.offset(writer.argument(0), g.dtype, places[0])
-            pixel = writer.offset(Register("%scratch", "ptr"), g.dtype, places[1])
-            full, rest = divmod(g.y[2], CHANNELS)
-            if full:
-                with writer.loop(0, full) as chunk:
-                    first = writer.binary("mul", chunk.index, writer.constant(CHANNELS, "i64"))
-                    self._channels(writer, lanes, part, cotangent, pixel, first, CHANNELS)
-            if rest:
-                first = writer.constant(full * CHANNELS, "i64")
-                self._channels(writer, lanes, part, cotangent, pixel, first, rest)
-
-    def _channels(
-        self,
-        writer: Writer,
-        lanes: int,
-        part: Part,
-        cotangent: Register,
-        pixel: Register,
-        first: Register,
-        channels: int,
-    ) -> None:
-        """What some channels of one pixel, from `first` on, send back."""
+    def _part(self, writer: Writer, lanes: int, part: Part, image: Register, first: Register, channels: int) -> None:
+        """What some channels, from `first` on, send back through some vectors of the patch."""
         g = self.geometry
         rows = g.taps * g.x[2]
-        here = writer.offset(cotangent, g.dtype, first)
-        bits = _mask(writer, g, here, channels, lanes)
         (start,) = advance(writer, [writer.constant(0, "i64")], first, (rows,))
-        kernel = writer.offset(writer.argument(1), g.dtype, start)
+        kernel = writer.offset(writer.argument(self.cotangent.arguments), g.dtype, start)
 
-        def add(number: Register, sums: list[Register]) -> list[Register]:
-            spread = writer.splat(writer.load(writer.offset(here, g.dtype, number), g.dtype), lanes)
-            (place,) = advance(writer, [writer.constant(0, "i64")], number, (rows,))
-            row = writer.offset(kernel, g.dtype, place)
-            vectors = [
-                load_columns(writer, writer.offset(row, g.dtype, at), g.dtype, lanes, width) for at, _, width in part
-            ]
-            return [multiply_add(writer, spread, vector, old) for vector, old in zip(vectors, sums, strict=True)]
+        def pixel(bits: Register, values: Register, corner: Register) -> None:
+            def add(number: Register, sums: list[Register]) -> list[Register]:
+                spread = writer.splat(writer.load(writer.offset(values, g.dtype, number), g.dtype), lanes)
+                (place,) = advance(writer, [writer.constant(0, "i64")], number, (rows,))
+                row = writer.offset(kernel, g.dtype, place)
+                vectors = [
+                    load_columns(writer, writer.offset(row, g.dtype, at), g.dtype, lanes, width)
+                    for at, _, width in part
+                ]
+                return [multiply_add(writer, spread, vector, old) for vector, old in zip(vectors, sums, strict=True)]
 
-        with writer.when(writer.compare("ne", bits, writer.constant(0, "i64"))):
-            pointers = [writer.offset(pixel, g.dtype, place) for _, place, _ in part]
-            sums = [
-                load_columns(writer, pointer, g.dtype, lanes, width)
-                for pointer, (_, _, width) in zip(pointers, part, strict=True)
-            ]
-            sums = _each(writer, bits, add, sums)
-            for pointer, value, (_, _, width) in zip(pointers, sums, part, strict=True):
-                writer.store(pointer, value, g.dtype, None if width == lanes else writer.tail_mask(width, lanes))
+            with writer.when(writer.compare("ne", bits, writer.constant(0, "i64"))):
+                image = writer.offset(Register("%scratch", "ptr"), g.dtype, corner)
+                pointers = [writer.offset(image, g.dtype, place) for _, place, _ in part]
+                sums = [
+                    load_columns(writer, pointer, g.dtype, lanes, width)
+                    for pointer, (_, _, width) in zip(pointers, part, strict=True)
+                ]
+                sums = _each(writer, bits, add, sums)
+                for pointer, value, (_, _, width) in zip(pointers, sums, part, strict=True):
+                    writer.store(pointer, value, g.dtype, None if width == lanes else writer.tail_mask(width, lanes))
+
+        self.cotangent.visit(writer, 0, image, first, channels, pixel)
 
     def _finish(self, writer: Writer, lanes: int, image: Register) -> None:
         """The image from scratch to its outputs."""
@@ -255,23 +219,27 @@ class SparseDataGradient:
                 for index, width in enumerate(widths)
             ]
             rows = [(0,)] * len(self.places)
-            self.finish.store(writer, [tile], lanes, widths, 2, here[1:], rows, [place[3] for place in self.places])
+            operands = self.cotangent.arguments + 1
+            columns = [place[3] for place in self.places]
+            self.finish.store(writer, [tile], lanes, widths, operands, here[1:], rows, columns)
 
 
-def sparse_data_gradient(node: Node, geometry: Geometry, finish: Finish) -> tuple[Launch, ...]:
-    """The kernel transposed, then the gradient."""
+def sparse_data_gradient(
+    geometry: Geometry, finish: Finish, cotangent: Cotangent, values: tuple[Value, ...], weights: Value
+) -> tuple[Launch, ...]:
+    """The kernel transposed, then the gradient. `values`: what tells the cotangent."""
     rows = geometry.taps * geometry.x[2]
-    swapped = swap_launch(node.inputs[1], 1, rows, geometry.y[2])
-    gradient = SparseDataGradient(geometry, finish)
+    swapped = swap_launch(weights, 1, rows, geometry.y[2])
+    gradient = SparseDataGradient(geometry, finish, cotangent)
     kernel = Kernel(
-        key=digest("sparse data gradient", geometry, finish.key),
+        key=digest("sparse data gradient", geometry, cotangent, finish.key),
         emit=gradient.emit,
         pieces=geometry.images,
-        cost=100 + geometry.work / SHARE / 60 + node.outputs[0].type.size / 8,
+        cost=100 + geometry.work / SHARE / 60 + finish.result.type.size / 8,
         scratch=gradient.size * geometry.dtype.itemsize,
-        inplace=finish.inplace(2),
+        inplace=finish.inplace(cotangent.arguments + 1),
     )
-    inputs = (node.inputs[0], swapped.outputs[0], *finish.inputs)
+    inputs = (*values, swapped.outputs[0], *finish.inputs)
     return (swapped, Launch(kernel, inputs, finish.outputs))
 
 
@@ -282,16 +250,15 @@ class SparseWeightGradient:
     a few images at a time, it first lists each channel's nonzero elements.
     """
 
-    def __init__(self, geometry: Geometry) -> None:
-        self.geometry = geometry
+    def __init__(self, geometry: Geometry, cotangent: Cotangent) -> None:
+        self.geometry, self.cotangent = geometry, cotangent
         self.samples = min(geometry.images, GROUPS)
         self.bands = -(-geometry.y[2] // CHANNELS)
         self.rows = geometry.taps * geometry.x[2]
         self.size = geometry.x[0] * geometry.x[1] * geometry.x[2]
         fit = IMAGE_BYTES // (self.size * geometry.dtype.itemsize)
         self.together: int = max(1, min(fit, -(-geometry.images // self.samples)))
-        self.pixels: int = geometry.y[0] * geometry.y[1]
-        self.room: int = self.together * self.pixels
+        self.room: int = self.together * cotangent.most
 
     @property
     def pieces(self) -> int:
@@ -315,8 +282,7 @@ class SparseWeightGradient:
             with writer.loop(begin, end, self.together) as image:
                 start = writer.compare("eq", image.index, begin)
                 zero = writer.constant(0, "i64")
-                steps = (self.size, self.pixels * g.y[2], 0)
-                places = advance(writer, [zero, zero, sums], image.index, steps)
+                places = advance(writer, [zero, sums], image.index, (self.size, 0))
                 left = writer.binary("sub", end, image.index)
                 images = writer.intrinsic("llvm.smin", left, writer.constant(self.together, "i64"))
                 first = writer.binary("mul", band, writer.constant(CHANNELS, "i64"))
@@ -324,11 +290,10 @@ class SparseWeightGradient:
                 for predicate, width in (("slt", CHANNELS if full else 0), ("eq", rest)):
                     if width:
                         with writer.when(writer.compare(predicate, band, writer.constant(full, "i64"))):
-                            (cotangent,) = advance(writer, [places[1]], first, (1,))
-                            self._list(writer, lanes, cotangent, width, images)
+                            self._list(writer, image.index, images, first, width)
                 left = writer.binary("sub", writer.constant(g.y[2], "i64"), first)
                 channels = writer.intrinsic("llvm.smin", left, writer.constant(CHANNELS, "i64"))
-                there = advance(writer, places, first, (0, 0, self.rows))
+                there = advance(writer, places, first, (0, self.rows))
                 with writer.loop(zero, channels) as channel:
                     self._add(writer, patch, there, channel.index, start)
         return writer.module()
@@ -342,30 +307,30 @@ class SparseWeightGradient:
         values = writer.offset(writer.offset(scratch, "i64", CHANNELS * (1 + self.room)), self.geometry.dtype, place)
         return count, offsets, values
 
-    def _list(self, writer: Writer, lanes: int, cotangent: Register, channels: int, images: Register) -> None:
+    def _list(self, writer: Writer, start: Register, images: Register, first: Register, channels: int) -> None:
         """Lists the nonzero elements of some images, a list for each of some channels."""
         g = self.geometry
         writer.line(f"call void @llvm.memset.p0.i64(ptr %scratch, i8 0, i64 {CHANNELS * 8}, i1 false)")
-        zero = writer.constant(0, "i64")
-        with writer.loop(zero, images) as image, writer.loop(0, g.y[0]) as row, writer.loop(0, g.y[1]) as column:
-            places = advance(writer, [cotangent, zero], image.index, (self.pixels * g.y[2], self.size))
-            places = advance(writer, places, row.index, (g.y[1] * g.y[2], g.x[1] * g.x[2]))
-            places = advance(writer, places, column.index, (g.y[2], g.x[2]))
-            pointer = writer.offset(writer.argument(1), g.dtype, places[0])
-            bits = _mask(writer, g, pointer, channels, lanes)
+        with writer.loop(writer.constant(0, "i64"), images) as image:
 
-            def enter(number: Register, carried: list[Register]) -> list[Register]:
-                count, offsets, values = self._entries(writer, number)
-                index = writer.effect(f"load i64, ptr {count.name}, align 8", "i64")
-                slot = writer.offset(offsets, "i64", index)
-                writer.line(f"store {places[1].typed}, ptr {slot.name}, align 8")
-                value = writer.load(writer.offset(pointer, g.dtype, number), g.dtype)
-                writer.store(writer.offset(values, g.dtype, index), value, g.dtype)
-                more = writer.binary("add", index, writer.constant(1, "i64"))
-                writer.line(f"store {more.typed}, ptr {count.name}, align 8")
-                return carried
+            def pixel(bits: Register, pointer: Register, corner: Register) -> None:
+                (place,) = advance(writer, [corner], image.index, (self.size,))
 
-            _each(writer, bits, enter, [])
+                def enter(number: Register, carried: list[Register]) -> list[Register]:
+                    count, offsets, values = self._entries(writer, number)
+                    index = writer.effect(f"load i64, ptr {count.name}, align 8", "i64")
+                    slot = writer.offset(offsets, "i64", index)
+                    writer.line(f"store {place.typed}, ptr {slot.name}, align 8")
+                    value = writer.load(writer.offset(pointer, g.dtype, number), g.dtype)
+                    writer.store(writer.offset(values, g.dtype, index), value, g.dtype)
+                    more = writer.binary("add", index, writer.constant(1, "i64"))
+                    writer.line(f"store {more.typed}, ptr {count.name}, align 8")
+                    return carried
+
+                _each(writer, bits, enter, [])
+
+            number = writer.binary("add", start, image.index)
+            self.cotangent.visit(writer, 1, number, first, channels, pixel)
 
     def _add(
         self, writer: Writer, patch: Patch, places: Sequence[Register], channel: Register, start: Register
@@ -375,8 +340,8 @@ class SparseWeightGradient:
         count, offsets, values = self._entries(writer, channel)
         number = writer.effect(f"load i64, ptr {count.name}, align 8", "i64")
         x = writer.offset(writer.argument(0), g.dtype, places[0])
-        (place,) = advance(writer, [places[2]], channel, (self.rows,))
-        sums = writer.offset(writer.argument(2), g.dtype, place)
+        (place,) = advance(writer, [places[1]], channel, (self.rows,))
+        sums = writer.offset(writer.argument(1 + self.cotangent.arguments), g.dtype, place)
         zero = writer.constant(0, ARITHMETIC_KIND[g.dtype.name], patch.lanes)
         for part in patch.parts:
             pointers = [writer.offset(sums, g.dtype, at) for at, _, _ in part]
@@ -399,13 +364,15 @@ class SparseWeightGradient:
                 writer.store(pointer, loop.result(phi), g.dtype, mask)
 
 
-def sparse_weight_gradient(node: Node, geometry: Geometry, finish: Finish) -> tuple[Launch, ...]:
-    """Sums of each group of samples, turned round, then added."""
-    gradient = SparseWeightGradient(geometry)
+def sparse_weight_gradient(
+    geometry: Geometry, finish: Finish, cotangent: Cotangent, x: Value, values: tuple[Value, ...]
+) -> tuple[Launch, ...]:
+    """Sums of each group of samples, turned round, then added. `values`: what tells the cotangent."""
+    gradient = SparseWeightGradient(geometry, cotangent)
     shape = (gradient.samples, geometry.y[2], gradient.rows)
     partial = make_input(TensorType(geometry.dtype, shape), "partial")
     kernel = Kernel(
-        key=digest("sparse weight gradient", geometry),
+        key=digest("sparse weight gradient", geometry, cotangent),
         emit=gradient.emit,
         pieces=gradient.pieces,
         cost=100 + geometry.work / SHARE / 60,
@@ -413,7 +380,7 @@ def sparse_weight_gradient(node: Node, geometry: Geometry, finish: Finish) -> tu
     )
     turned = swap_launch(partial, gradient.samples, geometry.y[2], gradient.rows)
     return (
-        Launch(kernel, node.inputs, (partial,)),
+        Launch(kernel, (x, *values), (partial,)),
         turned,
         combine_launch(turned.outputs[0], gradient.samples, finish),
     )
