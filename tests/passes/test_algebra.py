@@ -125,6 +125,11 @@ def test_rules_keep_every_bit_but_the_payload_of_nan(make: Callable[..., Value])
             np.testing.assert_array_equal(np.signbit(before[known]), np.signbit(after[known]))
 
 
+def test_unsigned_numbers_are_not_negated() -> None:
+    graph = graph_of(lambda x, y: BUILD.mul(BUILD.neg(x), 3), "uint32")
+    assert Algebra().run(graph) is graph
+
+
 def test_a_graph_without_matches_is_returned_itself() -> None:
     graph = graph_of(lambda x, y: BUILD.add(x, y), "float32")
     assert Algebra().run(graph) is graph

@@ -24,6 +24,11 @@ _NEVER_NEGATIVE_ZERO = frozenset(
 _NONNEGATIVE = _NEVER_NEGATIVE_ZERO - {"logsumexp"}
 
 
+def _is_floating(match: Match) -> bool:
+    dtype: DType = match["root"].dtype
+    return dtype.is_floating
+
+
 def _is_integer(match: Match) -> bool:
     dtype: DType = match["root"].dtype
     return dtype.is_integer
@@ -94,7 +99,7 @@ RULES: tuple[Rule, ...] = (
     Rule(op("mul", "x", -1), op("neg", "x")),  # x * -1 -> -x
     Rule(op("mul", "x", 0), 0, _is_integer),  # x * 0 -> 0
     Rule(op("mul", op("neg", "x"), op("neg", "y")), op("mul", "x", "y")),  # -x * -y -> x * y
-    Rule(op("mul", op("neg", "x"), Number("c")), _times_negative),  # -x * c -> x * -c
+    Rule(op("mul", op("neg", "x"), Number("c")), _times_negative, _is_floating),  # -x * c -> x * -c
     Rule(op("mul", "x", "x"), op("square", "x")),  # x * x -> square(x)
     Rule(op("div", "x", 1), "x"),  # x / 1 -> x
     Rule(op("div", "x", -1), op("neg", "x")),  # x / -1 -> -x
@@ -102,7 +107,7 @@ RULES: tuple[Rule, ...] = (
     Rule(op("div", op("neg", "x"), op("neg", "y")), op("div", "x", "y")),  # -x / -y -> x / y
     Rule(op("div", "x", Number("c")), _times_reciprocal, _has_exact_reciprocal),  # x / 2^k -> x * 2^-k
     Rule(op("neg", op("neg", "x")), "x"),  # -(-x) -> x
-    Rule(op("neg", op("mul", "x", Number("c"))), _times_negative),  # -(x * c) -> x * -c
+    Rule(op("neg", op("mul", "x", Number("c"))), _times_negative, _is_floating),  # -(x * c) -> x * -c
     Rule(op("square", op("neg", "x")), op("square", "x")),  # square(-x) -> square(x)
     Rule(op("square", op("abs", "x")), op("square", "x")),  # square(|x|) -> square(x)
     Rule(op("abs", op("neg", "x")), op("abs", "x")),  # |-x| -> |x|
