@@ -119,7 +119,7 @@ RULES: tuple[Rule, ...] = (
     Rule(op("pow", "x", 1), "x"),  # x ** 1 -> x
     Rule(op("pow", "x", 2), op("square", "x")),  # x ** 2 -> square(x)
     Rule(op("pow", "x", 3), op("mul", op("square", "x"), "x")),  # x ** 3 -> square(x) * x, rounded twice
-    Rule(op("pow", "x", -1), op("reciprocal", "x")),  # x ** -1 -> 1 / x
+    Rule(op("pow", "x", -1), op("reciprocal", "x"), _is_floating),  # x ** -1 -> 1 / x
     Rule(op("reciprocal", op("sqrt", "x")), op("rsqrt", "x")),  # 1 / sqrt(x) -> rsqrt(x)
     Rule(op("logical_not", op("logical_not", "x")), "x"),  # not not x -> x
     Rule(op("logical_not", op("equal", "x", "y")), op("not_equal", "x", "y")),  # not x == y -> x != y

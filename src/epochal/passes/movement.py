@@ -14,7 +14,7 @@ from epochal.ir import Builder, Graph, Node, Shape, TensorType, Value, broadcast
 from epochal.passes.rebuild import RewritingBuilder, on_operands, rebuild
 from epochal.topi.inventory import BUILD
 
-_HALF_EXACT = 256  # Counts up to here are exact in every floating type.
+_EXACT = {1: 127, 2: 256}  # Counts up to here are exact in every type of that many bytes.
 
 Rewrite = Callable[[Builder, Node], Value | None]
 
@@ -258,7 +258,7 @@ def _reduced_broadcast(build: Builder, node: Node, source: Value, shape: Shape, 
     new = len(shape) - source.type.rank
     repeated = [axis for axis in axes if axis < new or source.shape[axis - new] != shape[axis]]
     count = _size(tuple(shape[axis] for axis in repeated))
-    if not repeated or node.operator.name == "prod" or (count > _HALF_EXACT and source.dtype.itemsize == 2):
+    if not repeated or node.operator.name == "prod" or count > _EXACT.get(source.dtype.itemsize, count):
         return None
     # What is left to reduce, on the source with its unit axes along the repeated axes taken away.
     kept = [axis for axis in range(source.type.rank) if axis + new not in repeated]
