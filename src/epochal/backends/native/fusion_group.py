@@ -341,7 +341,7 @@ def waste(analysis: Analysis) -> float:
 def affine_uses(analysis: Analysis) -> list[Affine]:
     """Every affine form that code will be written for."""
     forms = [linear(demand.place, sizes(demand.value)) for demand in (*analysis.root_demands.values(), *analysis.loads)]
-    for demand in (*analysis.loads, *analysis.order):
+    for demand in analysis.levels:  # constants too: they are not loaded, but written under conditions
         forms.extend(condition.affine for condition in demand.guard)
         for source in dynamics(demand):
             forms.extend(source.place if source.kind == "quotient" else ())
