@@ -29,6 +29,11 @@ def _is_floating(match: Match) -> bool:
     return dtype.is_floating
 
 
+def _is_signed(match: Match) -> bool:
+    dtype: DType = match["root"].dtype
+    return dtype.kind != "uint"
+
+
 def _is_integer(match: Match) -> bool:
     dtype: DType = match["root"].dtype
     return dtype.is_integer
@@ -110,7 +115,7 @@ RULES: tuple[Rule, ...] = (
     Rule(op("neg", op("mul", "x", Number("c"))), _times_negative, _is_floating),  # -(x * c) -> x * -c
     Rule(op("square", op("neg", "x")), op("square", "x")),  # square(-x) -> square(x)
     Rule(op("square", op("abs", "x")), op("square", "x")),  # square(|x|) -> square(x)
-    Rule(op("abs", op("neg", "x")), op("abs", "x")),  # |-x| -> |x|
+    Rule(op("abs", op("neg", "x")), op("abs", "x"), _is_signed),  # |-x| -> |x|
     Rule(op("abs", "x"), "x", _is_nonnegative),  # |x| -> x where x >= 0
     Rule(op("relu", "x"), "x", _is_nonnegative),  # max(x, 0) -> x where x >= 0
     Rule(op("maximum", "x", "x"), "x"),  # max(x, x) -> x
