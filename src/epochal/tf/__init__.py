@@ -38,21 +38,43 @@ _NAMES = {
         "constant_initializer glorot_normal_initializer glorot_uniform_initializer ones_initializer "
         "random_normal_initializer random_uniform_initializer truncated_normal_initializer zeros_initializer"
     ),
+    "epochal.tf.linalg": (
+        "cholesky matrix_band_part=band_part matrix_determinant=det matrix_inverse=inv "
+        "matrix_set_diag=set_diag matrix_solve=solve matrix_transpose "
+        "matrix_triangular_solve=triangular_solve self_adjoint_eig=eigh svd"
+    ),
     "epochal.tf.math_ops": (
-        "abs acos add add_n argmax argmin asin atan atan2 cast ceil clip_by_value cos cosh cumsum div divide "
-        "einsum equal erf exp expm1 floor floordiv floormod greater greater_equal is_finite is_nan less less_equal "
-        "log log1p logical_and logical_not logical_or logical_xor matmul maximum minimum mod mul multiply neg "
-        "negative norm not_equal pow reciprocal reduce_all reduce_any reduce_logsumexp reduce_max reduce_mean "
-        "reduce_min reduce_prod reduce_sum round rsqrt sigmoid sign sin sinh sqrt square squared_difference sub "
-        "subtract tan tanh tensordot to_float to_int32 truediv"
+        "abs accumulate_n acos acosh add add_n argmax argmin asin asinh atan atan2 atanh batch_matmul cast "
+        "ceil clip_by_value confusion_matrix cos cosh count_nonzero cumprod cumsum digamma div "
+        "div_no_nan=divide_no_nan divide einsum equal erf erfc exp expm1 floor floor_div=floordiv floordiv "
+        "floormod greater greater_equal is_finite is_inf is_nan less less_equal lgamma log log1p log_sigmoid "
+        "logical_and logical_not logical_or logical_xor matmul maximum minimum mod mul multiply neg negative "
+        "norm not_equal pow realdiv=truediv reciprocal reduce_all reduce_any reduce_logsumexp reduce_max "
+        "reduce_mean reduce_min reduce_prod reduce_sum rint round rsqrt scalar_mul sigmoid sign sin sinh sqrt "
+        "square squared_difference sub subtract tan tanh tensordot to_double to_float to_int32 to_int64 "
+        "truediv"
+    ),
+    "epochal.tf.nn": ("l2_normalize"),
+    "epochal.tf.picking": (
+        "argsort boolean_mask diag diag_part dynamic_partition gather_nd meshgrid repeat roll scatter_nd "
+        "searchsorted sequence_mask sort tensor_scatter_nd_add tensor_scatter_nd_update "
+        "tensor_scatter_add=tensor_scatter_nd_add tensor_scatter_update=tensor_scatter_nd_update trace unique"
     ),
     "epochal.tf.placeholders": ("placeholder placeholder_with_default"),
-    "epochal.tf.random_ops": ("random_normal random_shuffle random_uniform set_random_seed truncated_normal"),
+    "epochal.tf.random_ops": (
+        "multinomial random_gamma random_normal random_shuffle random_uniform set_random_seed truncated_normal"
+    ),
+    "epochal.tf.rnn": ("reverse_sequence"),
+    "epochal.tf.segments": (
+        "bincount segment_max segment_mean segment_min segment_sum unsorted_segment_max unsorted_segment_mean "
+        "unsorted_segment_min unsorted_segment_sum"
+    ),
     "epochal.tf.session": ("InteractiveSession Session get_default_session"),
     "epochal.tf.shapes": ("Dimension TensorShape"),
     "epochal.tf.scopes": ("AUTO_REUSE get_variable get_variable_scope variable_scope"),
     "epochal.tf.variables": (
-        "Variable assign assign_add assign_sub global_variables global_variables_initializer initialize_all_variables "
+        "Variable assign assign_add assign_sub is_variable_initialized report_uninitialized_variables scatter_add "
+        "scatter_sub scatter_update global_variables global_variables_initializer initialize_all_variables "
         "local_variables local_variables_initializer trainable_variables variables_initializer"
     ),
 }
@@ -61,11 +83,15 @@ _MODULES = {
     "errors": "epochal.tf.errors",
     "initializers": "epochal.tf.initializers",
     "layers": "epochal.tf.layers",
+    "linalg": "epochal.tf.linalg",
     "logging": "epochal.tf.logging",
     "losses": "epochal.tf.losses",
     "math": "epochal.tf.math",
+    "metrics": "epochal.tf.metrics",
     "nn": "epochal.tf.nn",
     "random": "epochal.tf.random",
+    "signal": "epochal.tf.signal",
+    "summary": "epochal.tf.summary",
     "train": "epochal.tf.train",
     "keras": "epochal.keras",
 }

@@ -97,7 +97,7 @@ def axes(value: Any) -> Any:
 def flat_if_rankless(tensor: Tensor) -> Tensor:
     """A tensor whose number of axes is open (see `placeholder`) as a vector of all its elements; others unchanged."""
     graph = getattr(tensor, "graph", None)
-    if graph is None or not tensor.value.shape == () or tensor.value not in graph.rankless:
+    if graph is None or tensor.value.shape != () or tensor.value not in graph.rankless:
         return tensor
     count = functions.prod(functions.shape(tensor), axis=0)
     value = BUILD.reshape(tensor.value, shape=(Symbol("elements", (count.value, None)),))

@@ -1,4 +1,4 @@
-"""What is known of a shape held in a tensor, such as ``tf.stack([tf.shape(x)[0], 14, 14, 32])``, while a graph is built."""
+"""What is known of a shape held in a tensor, such as ``tf.stack([tf.shape(x)[0], 14, 14, 32])``, before it runs."""
 
 from __future__ import annotations
 
@@ -53,4 +53,8 @@ def _entries(node: Node) -> Entries | None:
     if name in ("reshape", "cast"):
         return list(first)
     pairs = zip(first, parts[1] or (), strict=True)
-    return [None if a is None or b is None or (name == "floor_div" and not b) else _ARITHMETIC[name](a, b) for a, b in pairs]
+    return [_combined(name, a, b) for a, b in pairs]
+
+
+def _combined(name: str, a: int | None, b: int | None) -> int | None:
+    return None if a is None or b is None or (name == "floor_div" and not b) else _ARITHMETIC[name](a, b)

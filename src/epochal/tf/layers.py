@@ -1,7 +1,7 @@
 """`tf.layers` of TensorFlow 1: layers that keep their variables in the open variable scope.
 
-Each is a class, made once and called on tensors, and a function (`dense`, `conv2d` ...) that makes one and calls it. All
-work on graphs; in eager execution use `tf.keras.layers`.
+Each is a class, made once and called on tensors, and a function (`dense`, `conv2d` ...) that makes one and calls it.
+All work on graphs; in eager execution use `tf.keras.layers`.
 """
 
 from __future__ import annotations
@@ -300,9 +300,7 @@ class SeparableConv2D(_Kernel):
 
     def call(self, inputs: Tensor) -> Tensor:
         kernels = to_tensor(self.depthwise_kernel), to_tensor(self.pointwise_kernel)
-        return self.finish(
-            functions.separable_conv(inputs, *kernels, self.strides, self.padding, self.dilation_rate)
-        )
+        return self.finish(functions.separable_conv(inputs, *kernels, self.strides, self.padding, self.dilation_rate))
 
 
 class _Pooling(Layer):

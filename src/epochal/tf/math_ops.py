@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from epochal import dtypes
+from epochal.errors import ArgumentError
 from epochal.tensor import Tensor, functions
 from epochal.tf.conversion import axes, flat_if_rankless, pair, to_tensor
 from epochal.tf.graph import operation
@@ -55,6 +56,15 @@ floor = _unary("Floor", functions.floor, "The largest integer not above x")
 ceil = _unary("Ceil", functions.ceil, "The smallest integer not below x")
 round = _unary("Round", functions.round, "The nearest integer, halves to even")
 logical_not = _unary("LogicalNot", functions.logical_not, "``not x``")
+asinh = _unary("Asinh", functions.arcsinh, "The inverse hyperbolic sine")
+acosh = _unary("Acosh", functions.arccosh, "The inverse hyperbolic cosine")
+atanh = _unary("Atanh", functions.arctanh, "The inverse hyperbolic tangent")
+erfc = _unary("Erfc", functions.erfc, "1 minus the error function")
+erfinv = _unary("Erfinv", functions.erfinv, "The inverse error function")
+lgamma = _unary("Lgamma", functions.lgamma, "The logarithm of the size of the gamma function")
+digamma = _unary("Digamma", functions.digamma, "The derivative of `lgamma`")
+log_sigmoid = _unary("LogSigmoid", functions.log_sigmoid, "``log(sigmoid(x))``, without overflow")
+is_inf = _unary("IsInf", functions.isinf, "Whether x is infinite")
 is_nan = _unary("IsNan", functions.isnan, "Whether x is not a number")
 is_finite = _unary("IsFinite", functions.isfinite, "Whether x is neither infinite nor NaN")
 
@@ -75,6 +85,7 @@ greater = _binary("Greater", functions.greater, "``x > y``")
 greater_equal = _binary("GreaterEqual", functions.greater_equal, "``x >= y``")
 logical_and = _binary("LogicalAnd", functions.logical_and, "``x and y``")
 logical_or = _binary("LogicalOr", functions.logical_or, "``x or y``")
+divide_no_nan = _binary("DivNoNan", functions.divide_no_nan, "``x / y``, 0 where y is 0")
 logical_xor = _binary("LogicalXor", functions.logical_xor, "Whether exactly one is true")
 
 
@@ -91,6 +102,70 @@ def divide(x: Any, y: Any) -> Tensor:
 def squared_difference(x: Any, y: Any) -> Tensor:
     """``(x - y) ** 2``."""
     return functions.square(functions.subtract(*pair("SquaredDifference", x, y)))
+
+
+@operation("Xlogy")
+def xlogy(x: Any, y: Any) -> Tensor:
+    """``x log(y)``, 0 where x is 0."""
+    first, second = pair("Xlogy", x, y)
+    zero = functions.equal(first, 0)
+    return functions.where(zero, functions.zeros_like(first), first * functions.log(functions.where(zero, 1.0, second)))
+
+
+@operation("MulNoNan")
+def multiply_no_nan(x: Any, y: Any) -> Tensor:
+    """``x y``, 0 where y is 0 even if x is infinite."""
+    first, second = pair("MulNoNan", x, y)
+    zero = functions.equal(second, 0)
+    return functions.where(zero, functions.zeros_like(second), functions.where(zero, 0.0, first) * second)
+
+
+@operation("ScalarMul")
+def scalar_mul(scalar: Any, x: Any) -> Tensor:
+    """A number times a tensor."""
+    tensor = to_tensor(x)
+    return functions.multiply(to_tensor(scalar, like=tensor.dtype), tensor)
+
+
+@operation("CountNonzero")
+def count_nonzero(
+    input: Any = None, axis: Any = None, keepdims: bool | None = None, dtype: Any = dtypes.int64,
+    input_tensor: Any = None, reduction_indices: Any = None, keep_dims: bool | None = None,
+) -> Tensor:  # fmt: skip
+    """How many elements are not 0 along `axis`."""
+    tensor = to_tensor(input if input is not None else input_tensor)
+    flags = functions.not_equal(tensor, functions.zeros_like(tensor))
+    chosen = axes(axis if axis is not None else reduction_indices)
+    keep = bool(keepdims if keepdims is not None else keep_dims)
+    return functions.sum(functions.cast(flags, dtypes.get(dtype)), axis=chosen, keepdims=keep)
+
+
+@operation("ConfusionMatrix")
+def confusion_matrix(
+    labels: Any, predictions: Any, num_classes: int | None = None, weights: Any = None, dtype: Any = dtypes.int32
+) -> Tensor:
+    """How often each label (row) is predicted as each class (column); a graph needs `num_classes`."""
+    truth, guess = (functions.cast(to_tensor(value), "int32") for value in (labels, predictions))
+    if num_classes is None:
+        if truth.data is None or guess.data is None:
+            raise ArgumentError("confusion_matrix in a graph needs num_classes: it shapes the result.")
+        num_classes = int(max(truth.data.max(initial=-1), guess.data.max(initial=-1))) + 1
+    kind = dtypes.get(dtype)
+    amounts = functions.ones_like(truth, kind) if weights is None else functions.cast(to_tensor(weights), kind)
+    flat = functions.scatter_add(
+        functions.zeros((num_classes * num_classes,), kind), truth * num_classes + guess, amounts
+    )
+    return functions.reshape(flat, (num_classes, num_classes))
+
+
+@operation("Polyval")
+def polyval(coeffs: Sequence[Any], x: Any) -> Tensor:
+    """The polynomial with these coefficients, the highest power's first, at `x`."""
+    tensor = to_tensor(x)
+    result = functions.zeros_like(tensor)
+    for coefficient in coeffs:
+        result = result * tensor + to_tensor(coefficient, like=tensor.dtype)
+    return result
 
 
 @operation("AddN")
@@ -120,6 +195,16 @@ def cast(x: Any, dtype: Any) -> Tensor:
 def to_float(x: Any, name: str = "ToFloat") -> Tensor:
     """`x` as float32."""
     return cast(x, dtypes.float32, name=name)
+
+
+def to_double(x: Any, name: str = "ToDouble") -> Tensor:
+    """`x` as float64."""
+    return cast(x, dtypes.float64, name=name)
+
+
+def to_int64(x: Any, name: str = "ToInt64") -> Tensor:
+    """`x` as int64."""
+    return cast(x, dtypes.int64, name=name)
 
 
 def to_int32(x: Any, name: str = "ToInt32") -> Tensor:
@@ -182,6 +267,12 @@ def cumsum(x: Any, axis: int = 0, exclusive: bool = False, reverse: bool = False
     return functions.cumsum(to_tensor(x), axis=axis, exclusive=exclusive, reverse=reverse)
 
 
+@operation("CumProd")
+def cumprod(x: Any, axis: int = 0, exclusive: bool = False, reverse: bool = False) -> Tensor:
+    """Running products along `axis`."""
+    return functions.cumprod(to_tensor(x), axis=axis, exclusive=exclusive, reverse=reverse)
+
+
 @operation("MatMul")
 def matmul(
     a: Any,
@@ -242,3 +333,6 @@ def norm(tensor: Any, ord: Any = "euclidean", axis: Any = None, keepdims: bool |
 truediv = div = divide
 floormod = mod
 mul, sub, neg = multiply, subtract, negative
+rint = round
+accumulate_n = add_n
+batch_matmul = matmul

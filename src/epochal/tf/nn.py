@@ -9,23 +9,14 @@ from epochal import dtypes
 from epochal.errors import ArgumentError, NotSupportedError
 from epochal.tensor import Tensor, functions
 from epochal.tf import random_ops
-from epochal.tf.array_ops import gather, identity
+from epochal.tf.array_ops import gather
 from epochal.tf.conversion import axes, pair, to_tensor
 from epochal.tf.convolution import (
-    atrous_conv2d,
     avg_pool,
-    avg_pool1d,
-    avg_pool3d,
     channels_last,
     conv1d,
     conv2d,
-    conv2d_transpose,
-    conv3d,
-    depthwise_conv2d,
     max_pool,
-    max_pool1d,
-    max_pool3d,
-    separable_conv2d,
 )
 from epochal.tf.graph import operation
 from epochal.tf.math_ops import sigmoid, tanh

@@ -12,7 +12,7 @@ import numpy as np
 from epochal import dtypes
 from epochal.errors import ArgumentError
 from epochal.ir import Array, TensorType
-from epochal.tensor import Tensor, random
+from epochal.tensor import Tensor, functions, random
 from epochal.tensor import context as contexts
 from epochal.tf.conversion import integers, to_tensor
 from epochal.tf.graph import Graph, current_graph, operation
@@ -99,7 +99,49 @@ def truncated_normal(
 
 @operation("RandomShuffle")
 def random_shuffle(value: Any, seed: int | None = None) -> Tensor:
-    """The rows in random order (eager execution only)."""
-    if current_graph() is not None:
-        raise ArgumentError("random_shuffle is not supported in a graph yet. Shuffle with NumPy and feed the result.")
-    return random.shuffle(to_tensor(value), seed=seed)
+    """The rows in random order."""
+    tensor = to_tensor(value)
+    if current_graph() is None:
+        return random.shuffle(tensor, seed=seed)
+    order = functions.argsort(random.uniform((tensor.dimensions[0],), seed=_source(seed)), axis=0)
+    return functions.take(tensor, order, axis=0)
+
+
+@operation("Multinomial")
+def multinomial(logits: Any, num_samples: int, seed: int | None = None, output_dtype: Any = dtypes.int64) -> Tensor:
+    """Classes drawn for each row of unnormalised log-probabilities: [rows, num_samples].
+
+    By Gumbel's trick: the largest of ``logits - log(-log(uniform))``.
+    """
+    scores = to_tensor(logits)
+    sizes = (scores.dimensions[0], int(num_samples), scores.dimensions[1])
+    draw = random.uniform(sizes, 1e-20, 1.0, dtype=scores.dtype, seed=_source(seed))
+    noise = functions.negative(functions.log(functions.negative(functions.log(draw))))
+    picked = functions.argmax(functions.expand_dims(scores, 1) + noise, axis=-1)
+    return functions.cast(picked, dtypes.get(output_dtype))
+
+
+@operation("RandomGamma")
+def random_gamma(
+    shape: Any, alpha: Any, beta: Any = None, dtype: Any = dtypes.float32, seed: int | None = None
+) -> Tensor:
+    """Gamma-distributed, of shape `alpha` (one number) and rate `beta`."""
+    drawn = random.gamma(integers(shape), alpha, dtype=dtype, seed=_source(seed))
+    return drawn if beta is None else drawn / to_tensor(beta, like=drawn.dtype)
+
+
+@operation("StatelessRandomUniform")
+def stateless_random_uniform(
+    shape: Any, seed: Any, minval: Any = 0, maxval: Any = None, dtype: Any = dtypes.float32, alg: Any = None
+) -> Tensor:
+    """Uniform on ``[minval, maxval)``, the same for the same `seed` (two integers)."""
+    key = functions.cast(to_tensor(seed), "uint32")
+    return random.uniform(integers(shape), minval, 1 if maxval is None else maxval, dtype=dtype, seed=key)
+
+
+@operation("StatelessRandomNormal")
+def stateless_random_normal(
+    shape: Any, seed: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = dtypes.float32, alg: Any = None
+) -> Tensor:
+    """Normal, the same for the same `seed` (two integers)."""
+    return random.normal(integers(shape), mean, stddev, dtype=dtype, seed=functions.cast(to_tensor(seed), "uint32"))

@@ -78,9 +78,7 @@ def _run(cell: RNNCell, steps: Tensor, state: Any, sequence_length: Any) -> tupl
         output, after = cell(x, before)
         running = functions.expand_dims(functions.less(time, lengths), -1)
         kept = tree.map_structure(lambda new, old: functions.where(running, new, old), after, before)
-        return kept, tree.map_structure(
-            lambda one: functions.where(running, one, functions.zeros_like(one)), output
-        )
+        return kept, tree.map_structure(lambda one: functions.where(running, one, functions.zeros_like(one)), output)
 
     final, outputs = functions.scan(masked, state, (steps, times))
     return outputs, final

@@ -19,7 +19,7 @@ __all__ = [
     "RNNCell", "ResidualWrapper",
 ]  # fmt: skip
 
-LSTMStateTuple = namedtuple("LSTMStateTuple", ("c", "h"))  # noqa: PYI024 - TensorFlow's own type
+LSTMStateTuple = namedtuple("LSTMStateTuple", ("c", "h"))
 LSTMStateTuple.__doc__ = "The state of an LSTM: the cell's memory `c` and its output `h`."
 
 
