@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from epochal.backends.native.kernels.epilogue import static_shape
@@ -103,4 +104,15 @@ def geometry_of(node: Node) -> Geometry | None:
     )  # fmt: skip
 
 
-__all__ = ["Geometry", "geometry_of"]
+def plain_geometry(
+    dtype: DType, x: tuple[int, ...], kernel: tuple[int, ...], padding: Sequence[tuple[int, int]]
+) -> Geometry:
+    """The geometry of a convolution of two spatial axes, without strides, dilations or groups."""
+    y = tuple(x[1 + i] + sum(padding[i]) - kernel[i] + 1 for i in (0, 1))
+    return Geometry(
+        dtype, x[0], (x[1], x[2], x[3]), (y[0], y[1], kernel[3]), (kernel[0], kernel[1]),
+        (1, 1), (1, 1), (padding[0][0], padding[1][0]), 1,
+    )  # fmt: skip
+
+
+__all__ = ["Geometry", "geometry_of", "plain_geometry"]

@@ -6,9 +6,11 @@ from epochal.backends.native.kernel import Launch
 from epochal.backends.native.kernels.axes import Axis
 from epochal.backends.native.kernels.convolution import Sweep, sweep_launch
 from epochal.backends.native.kernels.cotangent import Whole
-from epochal.backends.native.kernels.epilogue import Epilogue
+from epochal.backends.native.kernels.epilogue import Epilogue, static_shape
 from epochal.backends.native.kernels.finish import Finish
-from epochal.backends.native.kernels.geometry import Geometry, geometry_of
+from epochal.backends.native.kernels.geometry import Geometry, geometry_of, plain_geometry
+from epochal.backends.native.kernels.pooled_forward import pooled_forward
+from epochal.backends.native.kernels.pooled_weights import pooled_data_gradient, pooled_weight_gradient
 from epochal.backends.native.kernels.pooling import POOLS, lower_pool
 from epochal.backends.native.kernels.problem import arrange
 from epochal.backends.native.kernels.product import lower_product, product_launch
@@ -20,7 +22,10 @@ from epochal.ir import Node
 FUSES = POOLS | {"dot_general", "conv", "conv_data_gradient", "conv_weight_gradient"}
 """Operators whose kernels take an epilogue (of the kind that `epilogue.accepts`)."""
 
-LOWERS = FUSES
+POOLED = frozenset({"pooled_conv", "pooled_data_gradient", "pooled_weight_gradient"})
+"""Operators of `pooled`."""
+
+LOWERS = FUSES | POOLED
 """Operators that have kernels here."""
 
 
@@ -34,6 +39,8 @@ def lower(node: Node, epilogue: Epilogue | None = None) -> tuple[Launch, ...] | 
         ``None`` if there is no kernel for the node and its element type: it is left to the operator's reference.
     """
     name = node.operator.name
+    if name in POOLED:
+        return _pooled(node)
     if name in POOLS:
         return lower_pool(node, epilogue)
     if name == "dot_general":
@@ -51,6 +58,24 @@ def lower(node: Node, epilogue: Epilogue | None = None) -> tuple[Launch, ...] | 
             return sparse_weight_gradient(geometry, finish, Whole(geometry), node.inputs[0], node.inputs[1:])
         return None if geometry is None else weight_gradient_launches(node, geometry, finish)
     return None
+
+
+def _pooled(node: Node) -> tuple[Launch, ...]:
+    name, parameters = node.operator.name, node.parameters
+    shapes = [static_shape(value) for value in node.inputs]
+    if name == "pooled_conv":
+        x, kernel = shapes[:2]
+    elif name == "pooled_weight_gradient":
+        x, kernel = shapes[0], parameters["kernel_shape"]
+    else:
+        x, kernel = parameters["input_shape"], shapes[2]
+    geometry = plain_geometry(node.outputs[0].dtype, x, kernel, parameters["padding"])
+    lowering = {
+        "pooled_conv": pooled_forward,
+        "pooled_weight_gradient": pooled_weight_gradient,
+        "pooled_data_gradient": pooled_data_gradient,
+    }[name]
+    return lowering(node, geometry, parameters["window"])
 
 
 def _convolution(node: Node, geometry: Geometry, epilogue: Epilogue | None) -> tuple[Launch, ...]:
