@@ -22,6 +22,10 @@ _NAMES = {
         "linspace one_hot ones ones_like pad range rank reshape reverse shape size slice split squeeze stack "
         "stop_gradient tile transpose unstack where zeros zeros_like"
     ),
+    "epochal.tf.checks": (
+        "assert_equal assert_greater assert_greater_equal assert_less assert_less_equal assert_non_negative "
+        "assert_positive assert_rank check_numerics"
+    ),
     "epochal.tf.config_proto": ("ConfigProto GPUOptions"),
     "epochal.tf.flow": (
         "add_to_collection case cond control_dependencies device get_collection group init_scope name_scope no_op "
@@ -54,6 +58,7 @@ _NAMES = {
         "square squared_difference sub subtract tan tanh tensordot to_double to_float to_int32 to_int64 "
         "truediv"
     ),
+    "epochal.tf.module": ("Module"),
     "epochal.tf.nn": ("l2_normalize"),
     "epochal.tf.picking": (
         "argsort boolean_mask diag diag_part dynamic_partition gather_nd meshgrid repeat roll scatter_nd "
@@ -61,6 +66,8 @@ _NAMES = {
         "tensor_scatter_add=tensor_scatter_nd_add tensor_scatter_update=tensor_scatter_nd_update trace unique"
     ),
     "epochal.tf.placeholders": ("placeholder placeholder_with_default"),
+    "epochal.tf.printing": ("Print print"),
+    "epochal.tf.python_functions": ("numpy_function py_func py_function"),
     "epochal.tf.random_ops": (
         "multinomial random_gamma random_normal random_shuffle random_uniform set_random_seed truncated_normal"
     ),
@@ -79,21 +86,35 @@ _NAMES = {
     ),
 }
 _MODULES = {
+    "app": "epochal.tf.app",
     "compat": "epochal.tf.compat",
+    "config": "epochal.tf.config",
+    "contrib": "epochal.tf.contrib",
+    "data": "epochal.tf.data",
+    "debugging": "epochal.tf.debugging",
     "errors": "epochal.tf.errors",
+    "flags": "epochal.tf.flags",
+    "gfile": "epochal.tf.gfile",
+    "image": "epochal.tf.image",
     "initializers": "epochal.tf.initializers",
+    "io": "epochal.tf.io",
+    "keras": "epochal.keras",
     "layers": "epochal.tf.layers",
     "linalg": "epochal.tf.linalg",
     "logging": "epochal.tf.logging",
     "losses": "epochal.tf.losses",
     "math": "epochal.tf.math",
     "metrics": "epochal.tf.metrics",
+    "nest": "epochal.tf.nest",
     "nn": "epochal.tf.nn",
+    "optimizers": "epochal.keras.optimizers",
     "random": "epochal.tf.random",
     "signal": "epochal.tf.signal",
+    "sparse": "epochal.tf.sparse",
+    "strings": "epochal.tf.strings",
     "summary": "epochal.tf.summary",
+    "test": "epochal.tf.test",
     "train": "epochal.tf.train",
-    "keras": "epochal.keras",
 }
 _SOURCES = {
     public: (module, own or public)
