@@ -65,6 +65,14 @@ def test_what_is_stacked_already_is_not_stacked_twice() -> None:
     assert len(scan.outputs) == 2
 
 
+def test_a_sum_that_starts_at_zero_needs_no_addition() -> None:
+    xs, it, ix = tensor("xs", 4, 2, 3), tensor("", 3, 3), tensor("", 2, 3)
+    body = Graph([it, ix], [BUILD.add(it, BUILD.dot_general(ix, ix, contract=((0,), (0,)), batch=((), ())))])
+    start = BUILD.broadcast(BUILD.constant(0.0, "float64"), shape=(3, 3))
+    found = check(Graph([xs], [BUILD.scan(start, xs, body=body, constants=0, carries=1, length=4)]))
+    assert found.outputs[0].operator.name == "dot_general"
+
+
 def test_a_sum_of_what_is_not_stacked_stays() -> None:
     total, xs = tensor("total", 3), tensor("xs", 4, 2, 3)
     it, ix = tensor("", 3), tensor("", 2, 3)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from epochal.ir import Graph, Node, Value
+from epochal.passes.pattern import number_of
 from epochal.passes.rebuild import rebuild
 from epochal.topi.inventory import BUILD
 from epochal.topi.subgraph import extract
@@ -109,7 +110,9 @@ def _without_sums(node: Node, operands: tuple[Value, ...]) -> Sequence[Value] | 
     stacks = {value: held for value, held in plan.stacked.items() if held is not None}
     stacks.update(zip((*already, *extra), results[len(left) :], strict=True))
     for index, term in plan.products.items():
-        finals[index] = BUILD.add(operands[constants + index], _over_steps(term, [stacks[x] for x in term.inputs]))
+        total = _over_steps(term, [stacks[x] for x in term.inputs])
+        start = operands[constants + index]
+        finals[index] = total if number_of(start) == 0 else BUILD.add(start, total)
     return [*(finals[index] for index in range(carries)), *results[len(left) : len(left) + len(already)]]
 
 
