@@ -7,7 +7,7 @@ import pytest
 
 from epochal import dtypes
 from epochal.backends.native.engine import engine
-from epochal.backends.native.fusion import is_loop
+from epochal.backends.native.fusion_rules import is_loop
 from epochal.backends.native.kernel import Launch
 from epochal.backends.native.schedule import SPECIAL, schedule
 from epochal.errors import ExecutionError

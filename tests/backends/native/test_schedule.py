@@ -8,7 +8,7 @@ from epochal.backends.native.kernel import Launch
 from epochal.backends.native.schedule import schedule
 from epochal.ir import Graph, Program, TensorType, make_input
 from epochal.testing.comparison import compare_backends, run_program
-from epochal.topi.inventory import BUILD
+from epochal.topi.inventory import BUILD, INVENTORY
 
 
 def value(shape, dtype="float32"):
@@ -93,6 +93,22 @@ def test_what_follows_a_product_is_its_epilogue():
     before = BUILD.add(product, repeated(bias, (64, 80)))
     (launch,) = items([BUILD.relu(before), before])
     assert len(launch.outputs) == 2
+
+
+def test_a_normalisation_with_its_residuals_is_one_launch():
+    x, gamma, beta = value((96, 128)), value((128,)), value((128,))
+    outputs = INVENTORY["layer_norm"].decompose(BUILD, [x, gamma, beta], axes=(1,), epsilon=1e-5)
+    (launch,) = items(list(outputs))
+    assert set(outputs) <= set(launch.outputs)
+    random = np.random.default_rng(0)
+    arrays = [random.standard_normal(shape).astype(np.float32) for shape in ((96, 128), (128,), (128,))]
+    compare_backends(program([x, gamma, beta], list(outputs)), arrays, num_threads=2)
+
+
+def test_sums_of_one_operand_share_a_pass():
+    x, y = value((600, 40)), value((600, 40))
+    outputs = [BUILD.sum(x, axes=(0,)), BUILD.sum(BUILD.mul(x, y), axes=(0,)), BUILD.max(x, axes=(0,))]
+    assert len(items(outputs)) <= 2
 
 
 def test_a_dear_value_with_several_users_is_computed_once():

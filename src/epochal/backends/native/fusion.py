@@ -11,7 +11,6 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from epochal.backends.native.elementwise import has_emitter
 from epochal.backends.native.fusion_epilogue import epilogue_of
 from epochal.backends.native.fusion_group import (
     Analysis,
@@ -26,51 +25,38 @@ from epochal.backends.native.fusion_group import (
     waste,
 )
 from epochal.backends.native.fusion_kernel import memory_root
+from epochal.backends.native.fusion_rules import (
+    MOST_BUFFERS,
+    MOST_MEMBERS,
+    REPEATED,
+    VIEWS,
+    budget,
+    is_loop,
+    is_splat,
+    needs_other_sums,
+    repeats_something_computed,
+    rows_behind,
+    shape_pays,
+)
 from epochal.backends.native.kernel import ALIASES
 from epochal.backends.native.kernels.lower import FUSES
 from epochal.backends.native.loops_scatter import operands_read
-from epochal.backends.native.loops_values import splat_element
 from epochal.backends.native.movement import Demand, NotAffineError, dynamics, moves, sizes
-from epochal.backends.native.reduce import REDUCTIONS, Space, space
+from epochal.backends.native.reduce import Space, space
 from epochal.ir import Node, Value
-
-MOST_MEMBERS = 120
-MOST_BUFFERS = 24
-SMALL_PRODUCT = 4096  # multiply-adds
-REPEATED = 3.0  # additions a group may spend on what other groups compute, too
-VIEWS = frozenset({"broadcast", "reshape", "stop_gradient", "transpose", "slice", "reverse", "iota", "shape_of", "constant"})
-
-
-def is_loop(node: Node) -> bool:
-    """Whether a node can be computed in a loop nest. What has no elements is left to the reference."""
-    name = node.operator.name
-    if node.outputs[0].type.size == 0:
-        return False
-    if name in REDUCTIONS and node.inputs[0].type.size == 0:
-        return False
-    if name == "dot_general":
-        return is_small_product(node)
-    return (
-        name in REDUCTIONS
-        or name in ("iota", "shape_of")
-        or moves(name)
-        or "random" in node.operator.traits
-        or ("elementwise" in node.operator.traits and has_emitter(name))
-    )
-
-
-def is_small_product(node: Node) -> bool:
-    """Whether a product is too small to be worth a register-blocked kernel."""
-    return 0 < math.prod(space(node).shape) <= SMALL_PRODUCT
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What adding a node to a group changes: a whole new analysis, or just the demands that take its place."""
+    """What adding a node to a group changes: a whole new analysis, or just the demands that take its place.
+
+    `space` is the group's new space, if that changes.
+    """
 
     analysis: Analysis | None
     demands: tuple[Demand, ...]
     waste: float
+    space: Space | None = None
 
 
 class Fusion:
@@ -122,6 +108,8 @@ class Fusion:
         """Makes a node a member."""
         group.members[node] = None
         group.low, group.high = min(group.low, node.serial), max(group.high, node.serial)
+        if step is not None and step.space is not None:
+            group.space = step.space
         if step is None:
             group.analysis = None
         elif step.analysis is not None:
@@ -200,8 +188,6 @@ class Fusion:
         self._store(node, readers)
 
     def _inline(self, group: Group, node: Node, step: Step, repeated: bool) -> None:
-        if is_reduction(node):
-            group.space = self._joint_space(group, node) or group.space
         if repeated:
             group.repeated += 0.0 if node.operator.name in VIEWS else node_cost(node)
         self._join(group, node, step)
@@ -213,8 +199,6 @@ class Fusion:
         for group in readers:
             step = self._hosts(group, node)
             if step is not None:
-                if is_reduction(node):
-                    group.space = self._joint_space(group, node) or group.space
                 group.roots[value] = None
                 self._join(group, node, step)
                 self.host[value] = group
@@ -248,8 +232,10 @@ class Fusion:
             except NotAffineError:
                 pass
         joint = self._joint_space(group, node) if is_reduction(node) else group.space
-        if joint is None:
-            return None
+        return None if joint is None else self._large_step(group, node, joint, root)
+
+    def _large_step(self, group: Group, node: Node, joint: Space, root: bool) -> Step | None:
+        """The same by a whole new analysis, over a space that may be new."""
         trial = group.trial(node, joint, root)
         try:
             analysis = analyse(trial)
@@ -260,9 +246,9 @@ class Fusion:
             return None
         if not self._fits(analysis.inputs, len(trial.roots), node):
             return None
-        if waste(analysis) > _budget(analysis) or not _shape_pays(analysis):
+        if waste(analysis) > budget(analysis) or not shape_pays(analysis):
             return None
-        return Step(analysis, (), 0.0)
+        return Step(analysis, (), 0.0, joint)
 
     def _small_step(self, group: Group, node: Node, root: bool) -> Step | None:
         """The same for a node that changes neither the group's counters nor its stages."""
@@ -285,7 +271,7 @@ class Fusion:
             count += evaluations(analysis, demand)
         if not moves(node.operator.name):
             wasted = node_cost(node) * max(0, count - max(1, value.type.size))
-        if wasted and group.wasted + wasted > _budget(analysis):
+        if wasted and group.wasted + wasted > budget(analysis):
             return None
         reads = dict.fromkeys([*group.reads, *(part.value for part in parts if not is_splat(part.value.node))])
         if not self._fits([read for read in reads if read is not value], len(group.roots) + root, node):
@@ -310,10 +296,16 @@ class Fusion:
 
     def _hosts(self, group: Group, node: Node) -> Step | None:
         """How `group` can compute and store `node` for everyone."""
-        if group.product is not None or (group.space.reduced and self._follows_product(node)):
+        if group.product is not None:
+            return None
+        sums = group.space.reduced and not is_reduction(node)
+        if sums and (self._follows_product(node) or needs_other_sums(node, group.space)):
             return None
         value = node.outputs[0]
         step = self._trial(group, node, True)
+        if step is None and not group.space.reduced and not is_reduction(node):
+            rows = rows_behind(node, math.prod(group.space.shape))
+            step = None if rows is None else self._large_step(group, node, rows, True)
         if step is None:
             return None
         others: list[Group | Node] = [other for other in self.readers.get(value, {}) if other is not group]
@@ -327,7 +319,7 @@ class Fusion:
             if "elementwise" not in node.operator.traits:
                 return False
             wide = [value.node for value in node.inputs if value.type.size == size]
-            if any(_repeats_something_computed(other) for other in wide):
+            if any(repeats_something_computed(other) for other in wide):
                 return False
             found = [other for other in wide if other in self.products and other.operator.name in FUSES]
             if found:
@@ -464,36 +456,3 @@ class Fusion:
             for operand in node.inputs:
                 self._read(group, operand)
             return
-
-
-def _repeats_something_computed(node: Node) -> bool:
-    """Whether a node broadcasts what is neither an input nor a constant, such as the sums of a softmax."""
-    if node.operator.name != "broadcast":
-        return False
-    return memory_root(node.inputs[0]).node.operator.name not in ("input", "constant")
-
-
-def _budget(analysis: Analysis) -> float:
-    """Additions that a group may spend on computing values more often than once."""
-    return max(3.0 * analysis.domain.total, 4096.0)
-
-
-def _shape_pays(analysis: Analysis) -> bool:
-    """Whether one nest over a reduced domain is fast: a few rows of great length, or columns stored whole, are not."""
-    domain = analysis.domain
-    stages = max(analysis.reductions.values(), default=0) + 1 if analysis.reductions else 0
-    whole = [demand for demand in analysis.root_demands.values() if _on_whole(analysis, demand)]
-    late = any(analysis.levels[demand] > 0 for demand in whole)
-    if not (stages > 1 or late) or domain.total <= 8192:
-        return True
-    return domain.atoms[-1] in domain.gone_set and domain.kept_total >= 8 and len(domain.gone) == 1
-
-
-def _on_whole(analysis: Analysis, demand: Demand) -> bool:
-    mentioned = {atom for form in demand.place for atom, _ in form.terms}
-    return bool(mentioned & analysis.domain.gone_set)
-
-
-def is_splat(node: Node) -> bool:
-    """Whether a node is a constant of equal elements."""
-    return node.operator.name == "constant" and splat_element(node) is not None

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from epochal.backends.native.fusion import Fusion, is_loop, is_small_product
+from epochal.backends.native.fusion import Fusion
 from epochal.backends.native.fusion_epilogue import epilogue_of
 from epochal.backends.native.fusion_group import Group, NotFusableError, analyse, is_reduction
 from epochal.backends.native.fusion_kernel import memory_root, nest_launch
+from epochal.backends.native.fusion_rules import is_small_product
 from epochal.backends.native.fusion_split import split
 from epochal.backends.native.kernel import ALIASES, CONTROL, Launch
 from epochal.backends.native.kernels.lower import LOWERS as PRODUCTS
@@ -204,4 +205,4 @@ class _Order:
         return launches
 
 
-__all__ = ["LOWERS", "NotFusableError", "is_loop", "schedule"]
+__all__ = ["LOWERS", "schedule"]
