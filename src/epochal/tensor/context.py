@@ -92,6 +92,7 @@ class Trace(Context):
         self.new_variables: list[Any] = []
         self._states: dict[int, Value] = {}
         self._latest: dict[int, Value] = {}
+        self._shown: dict[int, Value] = {}
         self._arguments: list[Value] = []
         for variable in variables:
             self.read(variable)
@@ -116,11 +117,12 @@ class Trace(Context):
             value = make_input(variable.type, str(variable.name))
             self.variables.append(variable)
             self._states[id(variable)] = self._latest[id(variable)] = value
-        return value
+        return self._shown.get(id(variable), value)
 
     def assign(self, variable: Any, value: Value) -> None:
         self.read(variable)
         self._latest[id(variable)] = value
+        self._shown[id(variable)] = _cut(value)
 
     def created(self, variable: Any) -> None:
         self.new_variables.append(variable)
@@ -149,6 +151,11 @@ class Trace(Context):
         )
 
 
+def _cut(value: Value) -> Value:
+    """What reads of a variable see after an assignment: as in eager execution, no gradient goes back through it."""
+    return BUILD.stop_gradient(value) if value.type.dtype.is_floating else value
+
+
 def _check_closed(graph: Graph) -> None:
     own = {id(value.node) for value in graph.inputs}
     for node in topological(value.node for value in graph.outputs):
@@ -172,6 +179,7 @@ class Branch(Context):
         self.symbolic_only = outer is not None and outer.symbolic_only
         self.placeholders: dict[int, tuple[Any, Value]] = {}
         self.latest: dict[int, Value] = {}
+        self._shown: dict[int, Value] = {}
 
     def read(self, variable: Any) -> Value:
         value = self.latest.get(id(variable))
@@ -179,11 +187,12 @@ class Branch(Context):
             value = make_input(variable.type, str(variable.name))
             self.placeholders[id(variable)] = (variable, value)
             self.latest[id(variable)] = value
-        return value
+        return self._shown.get(id(variable), value)
 
     def assign(self, variable: Any, value: Value) -> None:
         self.read(variable)
         self.latest[id(variable)] = value
+        self._shown[id(variable)] = _cut(value)
 
     def wrap(self, value: Value) -> Tensor:
         return Tensor(None, value) if self.outer is None else self.outer.wrap(value)
