@@ -5,6 +5,7 @@ from __future__ import annotations
 from epochal.backends.native.assemble import assemble
 from epochal.backends.native.executable import NativeExecutable
 from epochal.backends.native.inplace import ScheduleItem
+from epochal.backends.native.pool_fusion import fuse_pools
 from epochal.backends.native.remembered import remembered
 from epochal.backends.native.schedule import LOWERS, schedule
 from epochal.ir import Graph, Program
@@ -30,7 +31,7 @@ class NativeBackend:
 
     def compile(self, program: Program) -> NativeExecutable:
         """Machine code for a program of static shapes."""
-        return assemble(program, _RECALL)
+        return assemble(program.with_graph(fuse_pools(program.graph)), _RECALL)
 
 
 BACKEND = NativeBackend()

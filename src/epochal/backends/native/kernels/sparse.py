@@ -105,6 +105,11 @@ def patch_of(geometry: Geometry, lanes: int, rows: int) -> Patch:
 
 def suits_sparse(geometry: Geometry, cotangent: Value) -> bool:
     """Whether the gradients of a convolution should visit the nonzero elements of the cotangent alone."""
+    return fits_sparse(geometry) and is_sparse(cotangent)
+
+
+def fits_sparse(geometry: Geometry) -> bool:
+    """Whether there are kernels that do."""
     return (
         geometry.strides == (1, 1)
         and geometry.dilations == (1, 1)
@@ -114,7 +119,6 @@ def suits_sparse(geometry: Geometry, cotangent: Value) -> bool:
         and geometry.dtype.name in ("float32", "float64")
         and 16 <= geometry.taps * geometry.inputs <= 1024
         and geometry.y[2] >= 16
-        and is_sparse(cotangent)
     )
 
 
@@ -386,4 +390,4 @@ def sparse_weight_gradient(
     )
 
 
-__all__ = ["is_sparse", "sparse_data_gradient", "sparse_weight_gradient", "suits_sparse"]
+__all__ = ["fits_sparse", "is_sparse", "sparse_data_gradient", "sparse_weight_gradient", "suits_sparse"]
