@@ -174,8 +174,7 @@ def binary_crossentropy(
 
 def _binary_entropy(y_true: Tensor, y_pred: Tensor, from_logits: bool) -> Tensor:
     if from_logits:
-        # max(z, 0) - z y + log(1 + exp(-|z|)): neither term overflows.
-        return functions.relu(y_pred) - y_pred * y_true + functions.log1p(functions.exp(-functions.absolute(y_pred)))
+        return functions.sigmoid_cross_entropy(y_pred, y_true)  # its gradient is right at a score of 0 too
     y_pred = functions.clip(y_pred, EPSILON, 1.0 - EPSILON)
     return -(y_true * functions.log(y_pred) + (1.0 - y_true) * functions.log(1.0 - y_pred))
 
