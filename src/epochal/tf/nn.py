@@ -6,7 +6,7 @@ import importlib
 from typing import Any
 
 from epochal import dtypes
-from epochal.errors import ArgumentError, NotSupportedError
+from epochal.errors import ArgumentError, NotSupportedError, ShapeError
 from epochal.tensor import Tensor, functions
 from epochal.tf import random_ops
 from epochal.tf.array_ops import gather
@@ -200,6 +200,8 @@ def softmax_cross_entropy_with_logits(
     _named(labels, logits)
     scores, targets = pair("SoftmaxCrossEntropyWithLogits", logits, labels)
     chosen = axis if dim is None else dim
+    if chosen in (-1, scores.ndim - 1) and scores.ndim == targets.ndim:
+        return functions.softmax_cross_entropy(scores, targets)
     return functions.negative(functions.sum(targets * functions.log_softmax(scores, axis=chosen), axis=chosen))
 
 
@@ -214,16 +216,20 @@ def sparse_softmax_cross_entropy_with_logits(labels: Any = None, logits: Any = N
     classes = scores.shape[-1]
     if classes is None:
         raise ArgumentError("sparse_softmax_cross_entropy_with_logits needs a known number of classes in logits.")
-    hot = functions.one_hot(to_tensor(labels), classes, dtype=scores.dtype)
-    return functions.negative(functions.sum(hot * functions.log_softmax(scores, axis=-1), axis=-1))
+    numbers = to_tensor(labels)
+    if numbers.ndim != scores.ndim - 1:
+        raise ShapeError(
+            f"Rank mismatch: labels (one class a row) should have one axis less than logits. Received labels "
+            f"{numbers.shape} and logits {scores.shape}. For one-hot labels use softmax_cross_entropy_with_logits."
+        )
+    return functions.sparse_softmax_cross_entropy(scores, numbers)
 
 
 @operation("SigmoidCrossEntropyWithLogits")
 def sigmoid_cross_entropy_with_logits(labels: Any = None, logits: Any = None) -> Tensor:
     """``max(x, 0) - x z + log(1 + exp(-|x|))`` for logits x and labels z, element by element."""
     _named(labels, logits)
-    x, z = pair("SigmoidCrossEntropyWithLogits", logits, labels)
-    return functions.relu(x) - x * z + functions.log1p(functions.exp(functions.negative(functions.absolute(x))))
+    return functions.sigmoid_cross_entropy(*pair("SigmoidCrossEntropyWithLogits", logits, labels))
 
 
 def _named(labels: Any, logits: Any) -> None:
