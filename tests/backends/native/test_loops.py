@@ -148,6 +148,15 @@ def test_a_computed_index_is_checked_inside_the_tail_only():
     check([x, offset], [BUILD.gather(x, indices, axis=0)], [normal(9), np.zeros(9, np.int32)])
 
 
+@pytest.mark.parametrize("draw", ["random_normal", "random_uniform", "random_bits"])
+def test_draws_inside_of_something_longer(draw):
+    key = value((2,), "uint32")
+    drawn = getattr(BUILD, draw)(key, shape=(5,), **({} if draw == "random_bits" else {"dtype": dtypes.float32}))
+    first = value((8,), drawn.dtype)
+    outputs = [BUILD.concat(first, drawn, drawn, axis=0), BUILD.pad(drawn, low=(4,), high=(3,), interior=(1,), value=0)]
+    check([key, first], outputs, [np.array([1, 2], np.uint32), np.zeros(8, drawn.dtype.numpy)])
+
+
 def test_integer_division_never_traps():
     x, y = value((8,), "int32"), value((8,), "int32")
     numbers = np.array([7, -7, 5, -(2**31), 2**31 - 1, 0, -1, 9], np.int32)

@@ -95,12 +95,12 @@ def _pairs(draw: Draw) -> tuple[Register, Register]:
 
 
 def _blocks(draw: Draw, lanes: int, shift: int) -> Register:
-    """Numbers of consecutive blocks."""
+    """Numbers of consecutive blocks. The first lanes may lie before element 0, where they do not count."""
     writer = draw.writer
     assert draw.start is not None
     start = draw.start
     first = writer.convert("trunc", start, "i32") if start.name.startswith("%") else Register(start.name, "i32")
-    base = writer.splat(_shift(writer, first, shift), lanes)
+    base = writer.splat(writer.binary("ashr", first, writer.constant(shift, "i32")), lanes)
     return writer.binary("add", base, writer.iota(lanes, "i32")) if lanes > 1 else base
 
 
