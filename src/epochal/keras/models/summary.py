@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from epochal.errors import ArgumentError, NotSupportedError
+from epochal.errors import ArgumentError
 from epochal.keras.layers.layer import Layer
 from epochal.keras.models import configuration
 from epochal.keras.saving import operations
@@ -245,8 +245,4 @@ def _wrap(text: str, width: int) -> list[str]:
     return [*lines, current]
 
 
-def plot_model(*args: Any, **kwargs: Any) -> None:
-    raise NotSupportedError("`plot_model` is not supported yet. Use `model.summary()`.")
-
-
-__all__ = ["count_elements", "memory_size", "plot_model", "print_summary"]
+__all__ = ["count_elements", "memory_size", "print_summary"]

@@ -2,7 +2,6 @@
 
 from epochal.keras.backend import clear_session, is_keras_tensor
 from epochal.keras.callbacks.progress import Progbar
-from epochal.keras.models.summary import plot_model
 from epochal.keras.saving.registry import (
     CustomObjectScope,
     custom_object_scope,
@@ -26,6 +25,7 @@ from epochal.keras.utils.arrays import (
     to_categorical,
     unpack_x_y_sample_weight,
 )
+from epochal.keras.utils.model_pictures import model_to_dot, plot_model
 from epochal.keras.utils.py_dataset import PyDataset, Sequence
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "get_registered_object",
     "is_interactive_logging_enabled",
     "is_keras_tensor",
+    "model_to_dot",
     "normalize",
     "pack_x_y_sample_weight",
     "pad_sequences",
