@@ -118,15 +118,18 @@ class Graph:
         outputs: Results, in order; one may be an input, or stand twice.
     """
 
-    __slots__ = ("inputs", "outputs")
+    __slots__ = ("_nodes", "inputs", "outputs")
 
     def __init__(self, inputs: Iterable[Value], outputs: Iterable[Value]) -> None:
         self.inputs = tuple(inputs)
         self.outputs = tuple(outputs)
+        self._nodes: list[Node] | None = None
 
     def nodes(self) -> list[Node]:
         """The nodes that the outputs need and the inputs, operands before users, in creation order."""
-        return topological([value.node for value in (*self.inputs, *self.outputs)])
+        if self._nodes is None:
+            self._nodes = topological([value.node for value in (*self.inputs, *self.outputs)])
+        return self._nodes.copy()
 
     def __iter__(self) -> Iterator[Node]:
         return iter(self.nodes())

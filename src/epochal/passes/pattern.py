@@ -77,23 +77,36 @@ class Rule:
         return self.result(build, match)
 
 
-Table: TypeAlias = Mapping[str, tuple[Rule, ...]]
+# By the root's operator: what its operands must be made by, and the rule.
+Table: TypeAlias = Mapping[str, tuple[tuple[frozenset[str], Rule], ...]]
+
+_NUMBER = "number"  # Stands for the operators that a constant is seen through.
+_SEEN_THROUGH = frozenset({"constant", "broadcast", "reshape"})
 
 
-def by_operator(rules: Iterable[Rule]) -> dict[str, tuple[Rule, ...]]:
+def by_operator(rules: Iterable[Rule]) -> Table:
     """Rules by their root's operator, in order."""
-    table: dict[str, list[Rule]] = {}
+    table: dict[str, list[tuple[frozenset[str], Rule]]] = {}
     for rule in rules:
-        table.setdefault(rule.pattern.name, []).append(rule)
+        operands = [operand for operand in rule.pattern.operands if not isinstance(operand, str)]
+        makers = frozenset(operand.name if isinstance(operand, Op) else _NUMBER for operand in operands)
+        table.setdefault(rule.pattern.name, []).append((makers, rule))
     return {name: tuple(found) for name, found in table.items()}
 
 
 def first_match(table: Table, build: Builder, node: Node, opaque: Container[Value] = ()) -> Value | None:
     """What the first rule that applies puts in the node's place."""
-    for rule in table.get(node.operator.name, ()):
-        found = rule.apply(build, node, opaque)
-        if found is not None:
-            return found
+    rules = table.get(node.operator.name)
+    if rules is None:
+        return None
+    makers = {value.node.operator.name for value in node.inputs}
+    if not makers.isdisjoint(_SEEN_THROUGH):
+        makers.add(_NUMBER)
+    for needed, rule in rules:
+        if needed <= makers:
+            found = rule.apply(build, node, opaque)
+            if found is not None:
+                return found
     return None
 
 
