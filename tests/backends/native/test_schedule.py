@@ -248,3 +248,9 @@ def test_random_programs(seed):
 def test_every_item_of_a_schedule_is_a_launch_for_plain_graphs():
     drawn = Random(7)
     assert all(isinstance(item, Launch) for item in items(drawn.outputs))
+
+
+def test_the_sizes_of_an_operand_that_is_not_read_are_part_of_the_key():
+    for shape in ((2, 3), (4, 5)):
+        x = value(shape)
+        compare_backends(program([x], [BUILD.mul(BUILD.shape_of(x), 2)]), [np.zeros(shape, np.float32)])

@@ -108,7 +108,7 @@ def _key(
                 if value not in numbers and value.node.operator.name == "constant":
                     numbers[value] = len(numbers)
                     digest.update(parameter_key(value.node.parameters["value"]))
-            operands = ",".join(str(numbers.get(aliases.get(value, value), -1)) for value in node.inputs)
+            operands = ",".join(str(numbers.get(aliases.get(value, value), value.type)) for value in node.inputs)
             digest.update(f"{node.operator.name}({operands})".encode())
             for name in sorted(node.parameters):
                 digest.update(name.encode() + parameter_key(node.parameters[name]))
