@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from epochal.errors import ArgumentError
 from epochal.ir import Node, Value
 from epochal.tensor import Tensor
+from epochal.tensor import Variable as EagerVariable
 from epochal.tensor import context as contexts
 from epochal.tf.shapes import TensorShape
 from epochal.topi.inventory import BUILD
@@ -141,6 +142,7 @@ class Graph(contexts.Context):
         self._attached: dict[int, list[Node]] = {}
         self._collections: dict[str, list[Any]] = {}
         self._finalized = False
+        self._own: set[int] = set()
         self.scope_counts: dict[str, int] = {}
         self.sources: dict[Value, tuple[Any, int]] = {}
         self.rankless: set[Value] = set()
@@ -155,6 +157,8 @@ class Graph(contexts.Context):
     # --- what the tensor layer asks of a context
 
     def read(self, variable: Any) -> Value:
+        if isinstance(variable, EagerVariable) and id(variable) not in self._own:
+            self.created(variable)
         value: Value = BUILD.variable_read(state=variable)
         self.record(value.node)
         return value
@@ -166,7 +170,8 @@ class Graph(contexts.Context):
             self.attach(value.node, result.node)
 
     def created(self, variable: Any) -> None:
-        """A variable of the tensor layer (a Keras layer's, say), which has its first value already."""
+        """A variable of the tensor layer (a Keras layer's, say), made or first read; it has its first value already."""
+        self._own.add(id(variable))
         self.add_to_collection(GraphKeys.GLOBAL_VARIABLES, variable)
         if variable.trainable:
             self.add_to_collection(GraphKeys.TRAINABLE_VARIABLES, variable)
