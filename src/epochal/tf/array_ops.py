@@ -139,7 +139,7 @@ def size(input: Any, out_type: Any = dtypes.int32) -> Tensor:
 @operation("Rank")
 def rank(input: Any) -> Tensor:
     """The number of axes."""
-    return functions.convert(np.int32(to_tensor(input).ndim))
+    return to_tensor(np.int32(to_tensor(input).ndim))
 
 
 @operation("Reshape")

@@ -109,9 +109,7 @@ DEFINE_float = _definer(float, "a number")
 DEFINE_list = _definer(lambda text: [part for part in text.split(",") if part], "names separated by commas")
 
 
-def DEFINE_boolean(
-    name: str, default: Any, help: str | None = None, flag_values: Any = None, **args: Any
-) -> None:
+def DEFINE_boolean(name: str, default: Any, help: str | None = None, flag_values: Any = None, **args: Any) -> None:
     """Defines an option that is true or false: ``--name``, ``--name=false`` or ``--noname``."""
     FLAGS.define(name, default, help, type=_as_bool, nargs="?", const=True)
     FLAGS._parser.add_argument(f"--no{name}", dest=name, action="store_false", default=argparse.SUPPRESS)
@@ -120,9 +118,7 @@ def DEFINE_boolean(
 DEFINE_bool = DEFINE_boolean
 
 
-def DEFINE_enum(
-    name: str, default: Any, enum_values: Sequence[str], help: str | None = None, **args: Any
-) -> None:
+def DEFINE_enum(name: str, default: Any, enum_values: Sequence[str], help: str | None = None, **args: Any) -> None:
     """Defines an option that is one of several names."""
     FLAGS.define(name, default, help, choices=list(enum_values))
 

@@ -121,6 +121,7 @@ class Graph(contexts.Context):
         variable_operations: Variables by the names of their operations.
         scope_counts: How often each variable scope was opened (see `variable_scope`).
         sources: Placeholders that a data set's iterator feeds: the iterator, and which component of its elements.
+        starters: Operations that start a data set's iterator: what has the method `start(session)`.
         rankless: Placeholders made without a shape, and scalars computed from them: they may turn out to be arrays.
     """
 
@@ -145,6 +146,7 @@ class Graph(contexts.Context):
         self._own: set[int] = set()
         self.scope_counts: dict[str, int] = {}
         self.sources: dict[Value, tuple[Any, int]] = {}
+        self.starters: dict[Operation, Any] = {}
         self.rankless: set[Value] = set()
         self.variable_operations: dict[str, Any] = {}
 

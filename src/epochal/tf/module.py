@@ -55,7 +55,7 @@ def _snake_case(name: str) -> str:
 
 
 def _leaves(value: Any, seen: set[int]) -> Iterator[Any]:
-    """Variables and modules reachable from `value`, each once; attributes in the order of their names, as TensorFlow."""
+    """Variables and modules reachable from `value`, each once; attributes in the order of their names."""
     if id(value) in seen:
         return
     if isinstance(value, Variable):

@@ -6,7 +6,7 @@ the executable and puts the results into the structure of the fetches.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,7 +45,7 @@ class Session:
         self.graph = graph if graph is not None else get_default_graph()
         self._num_threads = num_threads or (config.intra_op_parallelism_threads or None if config else None)
         self._values: dict[Any, Array] = {}
-        self._plans: dict[Any, _Plan] = {}
+        self._plans: dict[Any, _Plan | _SourcedPlan] = {}
         self._closed = False
         self._graph_entry: Any = None
 
@@ -89,8 +89,17 @@ class Session:
                 key.append(array.shape)
         plan = self._plans.get(tuple(key))
         if plan is None:
-            plan = self._plans[tuple(key)] = _Plan(self, fetches, fed, arrays)
+            plan = self._plans[tuple(key)] = self._new_plan(fetches, fed, arrays)
         return plan.run(arrays, num_threads or self._num_threads)
+
+    def _new_plan(self, fetches: Any, fed: list[GraphTensor], arrays: list[Array]) -> _Plan | _SourcedPlan:
+        graph = self.graph
+        if graph.sources or graph.starters:
+            given = {tensor.value for tensor in fed}
+            sources, starters = _outside(graph, fetches, given)
+            if sources or starters:
+                return _SourcedPlan(self, fetches, fed, sources, starters)
+        return _Plan(self, fetches, fed, arrays)
 
     def make_callable(self, fetches: Any, feed_list: Sequence[Any] | None = None) -> Callable[..., Any]:
         """A function of the values of `feed_list` that returns the numbers of `fetches`."""
@@ -235,15 +244,60 @@ class _Plan:
         self.checked = True
 
 
+class _SourcedPlan:
+    """What a session does for fetches that need elements of data sets, or start their iterators.
+
+    Args:
+        session: Whose place in the data sets moves on.
+        fetches: As given to `run`.
+        fed: Tensors that are fed.
+        sources: Placeholders to feed with the next element.
+        starters: Iterators to start first.
+    """
+
+    def __init__(
+        self, session: Session, fetches: Any, fed: list[GraphTensor], sources: list[Value], starters: list[Any]
+    ) -> None:
+        self.session, self.fetches, self.fed, self.starters = session, fetches, fed, starters
+        self.sources = [session.graph.wrap(value) for value in sources]
+        self.places = [session.graph.sources[value] for value in sources]
+        self.iterators = list(dict.fromkeys(iterator for iterator, _ in self.places))
+        self.plans: dict[Any, _Plan] = {}
+
+    def run(self, arrays: list[Array], num_threads: int | None) -> Any:
+        for starter in self.starters:
+            starter.start(self.session)
+        elements = {iterator: iterator.advance(self.session) for iterator in self.iterators}
+        given = [
+            _fed_array(tensor, elements[iterator][index])
+            for tensor, (iterator, index) in zip(self.sources, self.places, strict=True)
+        ]
+        everything = [*arrays, *given]
+        key = tuple(array.shape for array in everything)
+        plan = self.plans.get(key)
+        if plan is None:
+            plan = self.plans[key] = _Plan(self.session, self.fetches, [*self.fed, *self.sources], everything)
+        return plan.run(everything, num_threads)
+
+
+def _outside(graph: Graph, fetches: Any, given: set[Value]) -> tuple[list[Value], list[Any]]:
+    """The placeholders fed by data sets that fetches need, and the iterators that they start."""
+    roots: list[Node | Operation] = []
+    _packer(graph, fetches, [], roots)
+    needed = [item for item in _needed(graph, roots, given) if isinstance(item, Node)]
+    sources = [value for node in needed for value in node.outputs if value in graph.sources and value not in given]
+    starters = [graph.starters[item] for item in _needed(graph, roots, given) if item in graph.starters]
+    return sources, starters
+
+
 def _handles_read(program: Program, handles: Sequence[Any]) -> list[Any]:
     """The states whose old value the program needs."""
     used = {value for node in program.graph.nodes() for value in node.inputs} | set(program.graph.outputs)
     return [handle for handle, value in zip(handles, program.state_values, strict=True) if value in used]
 
 
-def _effects(graph: Graph, roots: Sequence[Node | Operation], given: set[Value]) -> list[Value]:
-    """The assignments that fetching `roots` runs: those among what they need, by data or by control."""
-    found: dict[int, Value] = {}
+def _needed(graph: Graph, roots: Sequence[Node | Operation], given: set[Value]) -> Iterator[Node | Operation]:
+    """Nodes and operations that run when `roots` do, by data or by control, each once."""
     seen: set[int] = set()
     pending: list[Node | Operation] = list(roots)
     while pending:
@@ -251,15 +305,23 @@ def _effects(graph: Graph, roots: Sequence[Node | Operation], given: set[Value])
         if id(item) in seen:
             continue
         seen.add(id(item))
+        yield item
         if isinstance(item, Operation):
             pending.extend(item.control_inputs)
             if item.node is not None:
                 pending.append(item.node)
-            continue
-        if item.operator.name == "variable_assign":
-            found[item.serial] = item.outputs[0]
-        pending.extend(graph.companions(item))
-        pending.extend(value.node for value in item.inputs if value not in given)
+        else:
+            pending.extend(graph.companions(item))
+            pending.extend(value.node for value in item.inputs if value not in given)
+
+
+def _effects(graph: Graph, roots: Sequence[Node | Operation], given: set[Value]) -> list[Value]:
+    """The assignments that fetching `roots` runs: those among what they need, by data or by control."""
+    found = {
+        item.serial: item.outputs[0]
+        for item in _needed(graph, roots, given)
+        if isinstance(item, Node) and item.operator.name == "variable_assign"
+    }
     return [found[serial] for serial in sorted(found)]
 
 
