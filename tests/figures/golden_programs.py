@@ -9,9 +9,10 @@ a model ran.
 
 import pathlib
 
-import keras
 import numpy as np
 import tensorflow as tf
+
+import keras
 from keras import layers
 
 TRACED = []
@@ -46,7 +47,7 @@ class Distiller(keras.Model):
             taught = self.distance(soft, tf.nn.softmax(logits / 2.0))
             loss = 0.3 * own + 0.7 * taught
         variables = self.student.trainable_variables
-        self.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables))
+        self.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
         self.tracker.update_state(taught)
         for metric in self.metrics:
             if metric.name == "loss":
@@ -107,7 +108,7 @@ class Adversaries(keras.Model):
             (second, generator_loss, self.generator, self.generator_optimizer),
         ):
             gradients = tape.gradient(loss, part.trainable_weights)
-            optimizer.apply_gradients(zip(gradients, part.trainable_weights))
+            optimizer.apply_gradients(zip(gradients, part.trainable_weights, strict=True))
         self.generator_loss.update_state(generator_loss)
         self.critic_loss.update_state(critic_loss)
         return {metric.name: metric.result() for metric in self.metrics}

@@ -13,6 +13,7 @@ import keras
 from keras import layers as L
 
 IMAGE, WIDE, SEQUENCE, TABLE, WORDS = (2, 6, 5, 3), (2, 8, 7, 4), (3, 5, 4), (4, 6), (3, 5)
+VOLUME = (2, 3, 4, 5, 2)
 # name: layer, shapes of its inputs ("words": integers), training flag
 CASES = {
     "dense": (L.Dense(5, activation="relu"), [TABLE], None),
@@ -105,6 +106,22 @@ CASES = {
     "rms_normalization": (L.RMSNormalization(), [SEQUENCE], None),
     "group_normalization": (L.GroupNormalization(groups=2), [WIDE], None),
     "gaussian_dropout_inference": (L.GaussianDropout(0.5), [TABLE], False),
+    "conv3d": (L.Conv3D(3, 2, activation="relu"), [VOLUME], None),
+    "conv3d_same": (L.Conv3D(2, (1, 2, 3), strides=(1, 2, 1), padding="same", use_bias=False), [VOLUME], None),
+    "conv3d_transpose": (L.Conv3DTranspose(2, (2, 1, 3), strides=(2, 1, 2), padding="same"), [VOLUME], None),
+    "max_pooling3d": (L.MaxPooling3D((2, 1, 2), padding="same"), [VOLUME], None),
+    "average_pooling3d": (L.AveragePooling3D(2), [VOLUME], None),
+    "global_max_pooling3d": (L.GlobalMaxPooling3D(), [VOLUME], None),
+    "global_average_pooling3d": (L.GlobalAveragePooling3D(keepdims=True), [VOLUME], None),
+    "zero_padding3d": (L.ZeroPadding3D((1, 0, 2)), [VOLUME], None),
+    "cropping3d": (L.Cropping3D(((1, 0), (0, 1), (1, 1))), [VOLUME], None),
+    "up_sampling3d": (L.UpSampling3D((2, 1, 2)), [VOLUME], None),
+    "attention": (L.Attention(use_scale=True), [SEQUENCE, (3, 6, 4)], None),
+    "attention_concat": (L.Attention(score_mode="concat"), [SEQUENCE, (3, 6, 2), (3, 6, 4)], None),
+    "additive_attention": (L.AdditiveAttention(), [SEQUENCE, (3, 6, 4)], None),
+    "alpha_dropout_inference": (L.AlphaDropout(0.3), [TABLE], False),
+    "category_encoding": (L.CategoryEncoding(num_tokens=7), ["words"], None),
+    "category_encoding_count": (L.CategoryEncoding(num_tokens=8, output_mode="count"), ["words"], None),
     "activity_regularization": (L.ActivityRegularization(l1=0.1, l2=0.2), [TABLE], None),
 }
 

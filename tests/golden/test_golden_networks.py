@@ -1,4 +1,4 @@
-"""A GRU, a bidirectional LSTM with masked steps, a separable network and a transformer block train as in real Keras 3."""
+"""A GRU, a bidirectional LSTM with masks, a separable network and a transformer block train as in real Keras 3."""
 
 import numpy as np
 import pytest

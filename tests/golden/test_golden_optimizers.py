@@ -3,11 +3,32 @@
 import numpy as np
 import pytest
 
-NAMES = (
-    "sgd sgd_momentum sgd_nesterov sgd_clipnorm sgd_clipvalue sgd_global_clipnorm sgd_weight_decay sgd_schedule "
-    "sgd_averaged rmsprop rmsprop_momentum rmsprop_centered adam adam_amsgrad adam_schedule adam_accumulation adamw "
-    "adamw_global_clipnorm adagrad adadelta adamax nadam ftrl lion"
-).split()
+NAMES = [
+    "sgd",
+    "sgd_momentum",
+    "sgd_nesterov",
+    "sgd_clipnorm",
+    "sgd_clipvalue",
+    "sgd_global_clipnorm",
+    "sgd_weight_decay",
+    "sgd_schedule",
+    "sgd_averaged",
+    "rmsprop",
+    "rmsprop_momentum",
+    "rmsprop_centered",
+    "adam",
+    "adam_amsgrad",
+    "adam_schedule",
+    "adam_accumulation",
+    "adamw",
+    "adamw_global_clipnorm",
+    "adagrad",
+    "adadelta",
+    "adamax",
+    "nadam",
+    "ftrl",
+    "lion",
+]
 
 
 def test_no_case_is_left_out(scripts):

@@ -264,5 +264,56 @@ class Conv2D(BaseConv):
         )  # fmt: skip
 
 
+class Conv3D(BaseConv):
+    """Convolution over volumes: ``[batch, depth, rows, columns, channels]``.
+
+    Args:
+        filters: Channels of the output.
+        kernel_size: Size of the window, one integer or three.
+        strides: Its steps.
+        padding: ``"valid"``: the window stays inside; ``"same"``: zeros around, so that stride 1 keeps the size.
+        data_format: Where the channels are.
+        dilation_rate: Distance of the window's entries.
+        groups: Into how many independent groups channels are divided.
+        activation: Function, or its name.
+        use_bias: Whether there is a bias.
+        kernel_initializer: Start of the kernel ``[*window, channels / groups, filters]``.
+        bias_initializer: Start of the bias.
+        kernel_regularizer: Penalty on the kernel.
+        bias_regularizer: Penalty on the bias.
+        activity_regularizer: Penalty on the output.
+        kernel_constraint: Projection of the kernel after updates.
+        bias_constraint: Projection of the bias after updates.
+        **kwargs: Of `Layer`.
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = (1, 1, 1),
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: Any = (1, 1, 1),
+        groups: int = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            3, filters, kernel_size, strides, padding, data_format, dilation_rate, groups, activation, use_bias,
+            kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer, activity_regularizer,
+            kernel_constraint, bias_constraint, **kwargs,
+        )  # fmt: skip
+
+
 Convolution1D = Conv1D
 Convolution2D = Conv2D
+Convolution3D = Conv3D

@@ -167,6 +167,56 @@ class AveragePooling2D(BasePooling):
         super().__init__(2, pool_size, strides, padding, data_format, name, **kwargs)
 
 
+class MaxPooling3D(BasePooling):
+    """Greatest value of each window of a volume.
+
+    Args:
+        pool_size: Size of the window, one integer or three.
+        strides: Its steps; ``None``: its size.
+        padding: ``"valid"`` or ``"same"``.
+        data_format: Where the channels are.
+        name: Name.
+        **kwargs: Of `Layer`.
+    """
+
+    def __init__(
+        self,
+        pool_size: Any = (2, 2, 2),
+        strides: Any = None,
+        padding: str = "valid",
+        data_format: str | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(3, pool_size, strides, padding, data_format, name, **kwargs)
+
+
+class AveragePooling3D(BasePooling):
+    """Mean of each window of a volume; padding does not count.
+
+    Args:
+        pool_size: Size of the window, one integer or three.
+        strides: Its steps; ``None``: its size.
+        padding: ``"valid"`` or ``"same"``.
+        data_format: Where the channels are.
+        name: Name.
+        **kwargs: Of `Layer`.
+    """
+
+    _maximum = False
+
+    def __init__(
+        self,
+        pool_size: Any,
+        strides: Any = None,
+        padding: str = "valid",
+        data_format: str | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(3, pool_size, strides, padding, data_format, name, **kwargs)
+
+
 class GlobalPooling(Layer):
     """Pooling over whole spatial axes.
 
@@ -213,11 +263,23 @@ class GlobalMaxPooling1D(GlobalMaxPooling2D):
     _rank = 1
 
 
+class GlobalMaxPooling3D(GlobalMaxPooling2D):
+    """Greatest value over a volume. Arguments: those of `GlobalPooling`."""
+
+    _rank = 3
+
+
 class GlobalAveragePooling2D(GlobalPooling):
     """Mean over an image. Arguments: those of `GlobalPooling`."""
 
     def call(self, inputs: Any) -> Tensor:
         return F.mean(inputs, axis=self._axes(), keepdims=self.keepdims)
+
+
+class GlobalAveragePooling3D(GlobalAveragePooling2D):
+    """Mean over a volume. Arguments: those of `GlobalPooling`."""
+
+    _rank = 3
 
 
 class GlobalAveragePooling1D(GlobalPooling):
@@ -243,9 +305,13 @@ class GlobalAveragePooling1D(GlobalPooling):
 
 MaxPool1D = MaxPooling1D
 MaxPool2D = MaxPooling2D
+MaxPool3D = MaxPooling3D
 AvgPool1D = AveragePooling1D
 AvgPool2D = AveragePooling2D
+AvgPool3D = AveragePooling3D
 GlobalMaxPool1D = GlobalMaxPooling1D
 GlobalMaxPool2D = GlobalMaxPooling2D
+GlobalMaxPool3D = GlobalMaxPooling3D
 GlobalAvgPool1D = GlobalAveragePooling1D
 GlobalAvgPool2D = GlobalAveragePooling2D
+GlobalAvgPool3D = GlobalAveragePooling3D

@@ -93,6 +93,8 @@ class SpatialDropout2D(Dropout):
         dtype: Element type or policy.
     """
 
+    _axes = 2
+
     def __init__(
         self,
         rate: float,
@@ -103,14 +105,49 @@ class SpatialDropout2D(Dropout):
     ) -> None:
         super().__init__(rate, seed=seed, name=name, dtype=dtype)
         self.data_format = settings.standardize_data_format(data_format)
-        self.input_spec = InputSpec(ndim=4)
+        self.input_spec = InputSpec(ndim=self._axes + 2)
 
     def _noise_shape(self, inputs: Any) -> Any:
-        return (None, None, 1, 1) if self.data_format == "channels_first" else (None, 1, 1, None)
+        space = (1,) * self._axes
+        return (None, None, *space) if self.data_format == "channels_first" else (None, *space, None)
 
     def get_config(self) -> dict[str, Any]:
         named = {"rate": self.rate, "seed": self.seed, "name": self.name, "dtype": self.dtype}
         return {**named, "data_format": self.data_format}
+
+
+class SpatialDropout3D(SpatialDropout2D):
+    """Dropout of whole channels of a volume. Arguments: those of `SpatialDropout2D`."""
+
+    _axes = 3
+
+
+class AlphaDropout(_Noise):
+    """Dropout that keeps mean and variance of what a SELU gives (Klambauer et al. 2017).
+
+    Args:
+        rate: Between 0 and 1.
+        noise_shape: Axes of size 1 share one draw.
+        seed: Integer that fixes the draws.
+        **kwargs: Of `Layer`.
+    """
+
+    def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(rate, seed, **kwargs)
+        self.noise_shape = None if noise_shape is None else tuple(noise_shape)
+
+    def call(self, inputs: Any, training: Any = False) -> Any:
+        if not training or self.rate == 0:
+            return inputs
+        sizes: Any = self.noise_shape or (None,) * inputs.ndim
+        shape = tuple(own if size is None else size for own, size in zip(inputs.dimensions, sizes, strict=True))
+        kept = F.greater_equal(random.uniform(shape, seed=self.seed_generator), self.rate)
+        least = -1.6732632423543772 * 1.0507009873554805  # SELU far to the left
+        scale = ((1 - self.rate) * (1 + self.rate * least**2)) ** -0.5
+        return F.add(F.multiply(F.where(kept, inputs, least), scale), -scale * least * self.rate)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "rate": self.rate, "seed": self.seed, "noise_shape": self.noise_shape}
 
 
 class GaussianDropout(_Noise):

@@ -225,6 +225,21 @@ class ZeroPadding1D(ZeroPadding2D):
         super().__init__(padding, data_format, **kwargs)
 
 
+class ZeroPadding3D(ZeroPadding2D):
+    """Zeros around volumes.
+
+    Args:
+        padding: An integer, one an axis, or a (before, after) pair an axis.
+        data_format: Where the channels are.
+        **kwargs: Of `Layer`.
+    """
+
+    _axes = 3
+
+    def __init__(self, padding: Any = (1, 1, 1), data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(padding, data_format, **kwargs)
+
+
 class Cropping2D(_Spatial):
     """Images without some outer rows and columns.
 
@@ -272,6 +287,21 @@ class Cropping1D(Cropping2D):
 
     def __init__(self, cropping: Any = (1, 1), **kwargs: Any) -> None:
         super().__init__(cropping, "channels_last", **kwargs)
+
+
+class Cropping3D(Cropping2D):
+    """Volumes without their outer parts.
+
+    Args:
+        cropping: An integer, one an axis, or a (before, after) pair an axis.
+        data_format: Where the channels are.
+        **kwargs: Of `Layer`.
+    """
+
+    _axes = 3
+
+    def __init__(self, cropping: Any = ((1, 1), (1, 1), (1, 1)), data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(cropping, data_format, **kwargs)
 
 
 class UpSampling2D(_Spatial):
@@ -325,3 +355,21 @@ class UpSampling1D(UpSampling2D):
 
     def get_config(self) -> dict[str, Any]:
         return {**Layer.get_config(self), "size": self.size[0]}
+
+
+class UpSampling3D(UpSampling2D):
+    """Each cell of a volume repeated.
+
+    Args:
+        size: How often, an integer or one an axis.
+        data_format: Where the channels are.
+        **kwargs: Of `Layer`.
+    """
+
+    _axes = 3
+
+    def __init__(self, size: Any = (2, 2, 2), data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(size, data_format, **kwargs)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**Layer.get_config(self), "size": self.size, "data_format": self.data_format}
