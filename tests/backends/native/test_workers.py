@@ -96,6 +96,34 @@ def test_the_process_ends_cleanly(rest, code):
     assert time.monotonic() - start < 30
 
 
+_WITHOUT_FUTEX = """
+import sys
+from epochal.backends.native import workers
+workers._FUTEX_NUMBERS = {}
+import numpy as np, time
+from epochal.compile import compile_program
+from epochal.ir import Graph, Program, make_input, tensor_type
+from epochal.topi.inventory import BUILD
+x = make_input(tensor_type("float32", (100, 1000)))
+value = x
+for _ in range(20):
+    value = BUILD.softmax(BUILD.mul(BUILD.tanh(value), BUILD.sum(value, axes=(0, 1))), axis=1)
+executable = compile_program(Program(Graph((x,), (value,)), ("x",), ("y",)), "native")
+assert executable.threads(3) == 3
+array = np.random.default_rng(0).random((100, 1000), np.float32)
+expected = executable([array], num_threads=1)[0]
+binding = executable.bind([array], num_threads=3)
+for _ in range(20):
+    assert np.array_equal(binding.run(2)[0], expected)
+    time.sleep(0.002)
+assert workers.runtime()._tables[0][0][0] == 0
+"""
+
+
+def test_sleeping_without_futexes():
+    subprocess.run([sys.executable, "-c", _WITHOUT_FUTEX], check=True, timeout=120)
+
+
 def test_aligned():
     for count in (1, 5, 1000):
         array = workers.aligned(count, np.float32)
