@@ -16,7 +16,7 @@ Memory layout (i64 words unless said otherwise)::
     record    8 words: kind | flags, and what `KIND_...` says
     mailbox   i32: 0 sequence, 1 sleepers, 2 quit, 16 done, 17 joiners; i64: 2 context, 3 thread
     system    0 mode (1 futex, 0 sleep)   1 address of syscall or of the sleep function
-              2 number of futex   3 wait operation   4 wake operation   5 argument of the sleep function
+              2 number of futex (or the longest sleep)   3 wait operation   4 wake operation   5 the shortest sleep
               6 address of the yield function   7 pauses between yields, a power of two, minus one
 
 Spinning threads yield now and then: two of them may have been put on one core, where the spinning one would keep the
@@ -106,11 +106,13 @@ falling_asleep:
   %operation = load i64, ptr %operation.p
   %duration.p = getelementptr i64, ptr %system, i64 5
   %duration64 = load i64, ptr %duration.p
-  %duration = trunc i64 %duration64 to i32
+  %shortest = trunc i64 %duration64 to i32
+  %longest = trunc i64 %number to i32
   %futex = icmp eq i64 %mode, 1
   %old64 = zext i32 %old to i64
   br label %sleeping
 sleeping:
+  %duration = phi i32 [%shortest, %falling_asleep], [%duration, %by_futex], [%longer, %by_time]
   %again = load atomic i32, ptr %word seq_cst, align 4
   %woken = icmp ne i32 %again, %old
   br i1 %woken, label %awake, label %sleep
@@ -122,6 +124,9 @@ by_futex:
   br label %sleeping
 by_time:
   call void %function(i32 %duration)
+  %doubled = shl i32 %duration, 1
+  %within = icmp ult i32 %doubled, %longest
+  %longer = select i1 %within, i32 %doubled, i32 %longest
   br label %sleeping
 awake:
   %after = atomicrmw sub ptr %sleepers, i32 1 seq_cst

@@ -188,11 +188,11 @@ def _system_table(yield_pauses: int) -> tuple[Array, Any]:
     elif sys.platform == "win32":
         function = ctypes.windll.kernel32.Sleep
         give_way = ctypes.windll.kernel32.SwitchToThread
-        settings = (0, 0, 0, 0, 1)  # milliseconds
+        settings = (0, 4, 0, 0, 1)  # milliseconds
     else:
         function = ctypes.CDLL(None).usleep
         give_way = ctypes.CDLL(None).sched_yield
-        settings = (0, 0, 0, 0, 50)  # microseconds
+        settings = (0, 2000, 0, 0, 50)  # microseconds
     table[0] = settings[0]
     table[1] = ctypes.cast(function, ctypes.c_void_p).value
     table[2:6] = settings[1:]
