@@ -83,7 +83,7 @@ def test_the_cache_is_private(folder, fresh_kernel):
     Engine(ObjectCache(folder)).load(kernel)
     objects = folder / "objects"
     assert objects.stat().st_mode & 0o777 == 0o700
-    (entry,) = objects.iterdir()
+    (entry,) = (objects / name for name in names_of(folder))
     assert entry.stat().st_mode & 0o077 == 0
     objects.chmod(0o777)
     check(Engine(ObjectCache(folder)).load(kernel))
@@ -94,7 +94,7 @@ def test_the_cache_is_private(folder, fresh_kernel):
 def test_damaged_entries_are_compiled_anew(folder, fresh_kernel, damage):
     kernel, calls = counted(fresh_kernel())
     Engine(ObjectCache(folder)).load(kernel)
-    (entry,) = (folder / "objects").iterdir()
+    (entry,) = (folder / "objects" / name for name in names_of(folder))
     data = bytearray(entry.read_bytes())
     if damage == "truncate":
         data = data[: len(data) // 2]
@@ -115,9 +115,9 @@ def test_an_entry_under_another_name_is_not_used(folder, fresh_kernel):
     kernel, calls = counted(fresh_kernel())
     other = fresh_kernel()
     Engine(ObjectCache(folder)).load(kernel)
-    (entry,) = (folder / "objects").iterdir()
+    (entry,) = (folder / "objects" / name for name in names_of(folder))
     Engine(ObjectCache(folder)).load(other)
-    (another,) = set((folder / "objects").iterdir()) - {entry}
+    (another,) = (folder / "objects" / name for name in names_of(folder) if name != entry.name)
     entry.write_bytes(another.read_bytes())
     check(Engine(ObjectCache(folder)).load(kernel))
     assert len(calls) == 2
@@ -143,7 +143,7 @@ def test_a_full_or_missing_disk_does_no_harm(folder, fresh_kernel, monkeypatch):
 
     monkeypatch.setattr("epochal.backends.native.cache.os.replace", full)
     check(Engine(ObjectCache(folder)).load(fresh_kernel()))
-    assert list((folder / "objects").iterdir()) == []
+    assert names_of(folder) == []
     blocked = folder / "file"
     blocked.write_text("a file where the folder should be")
     check(Engine(ObjectCache(blocked)).load(fresh_kernel()))
@@ -154,16 +154,29 @@ def test_no_cache_at_all(monkeypatch, fresh_kernel):
     check(Engine().load(fresh_kernel()))
 
 
+def names_of(folder):
+    return sorted(path.name for path in (folder / "objects").iterdir() if not path.name.startswith("."))
+
+
 def test_the_cache_is_bounded(folder):
     cache = ObjectCache(folder, limit_bytes=10_000)
     for number in range(40):
         cache.write(f"entry{number:02}", bytes(1000))
-        path = folder / "objects" / f"entry{number:02}"
-        os.utime(path, (number, number))
-    names = sorted(path.name for path in (folder / "objects").iterdir())
-    assert sum(path.stat().st_size for path in (folder / "objects").iterdir()) <= 10_000
+        os.utime(folder / "objects" / f"entry{number:02}", (number, number))
+    names = names_of(folder)
+    assert sum((folder / "objects" / name).stat().st_size for name in names) <= 12_000
     assert names[-1] == "entry39"
     assert "entry00" not in names
+
+
+def test_the_number_of_entries_is_bounded(folder, monkeypatch):
+    monkeypatch.setattr("epochal.backends.native.cache.LIMIT_ENTRIES", 8)
+    for number in range(20):
+        ObjectCache(folder).write(f"entry{number:02}", b"x")
+    assert len(names_of(folder)) == 20, "looked through a moment ago"
+    os.utime(folder / "objects" / ".looked", (0, 0))
+    ObjectCache(folder).write("entry99", b"x")
+    assert len(names_of(folder)) == 6
 
 
 def test_threads_that_load_the_same_kernel(folder, fresh_kernel):

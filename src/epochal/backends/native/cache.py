@@ -17,11 +17,16 @@ from pathlib import Path
 from epochal import config
 
 LIMIT_BYTES = 256 << 20
-"""Size above which the entries used longest ago are removed, down to three quarters of it."""
+LIMIT_ENTRIES = 20_000
+"""Above either, the entries used longest ago are removed, down to three quarters."""
+
+LOOK_SECONDS = 3600
+"""How often the folder is looked through; at once where this process alone has written an eighth of the limit."""
 
 _MAGIC = b"epochal object 1\n"
 _CHECKSUM = 16
 _TOUCH_SECONDS = 24 * 3600
+_LOOKED = ".looked"
 
 
 class ObjectCache:
@@ -35,7 +40,8 @@ class ObjectCache:
         self._given = folder
         self._limit = limit_bytes
         self._prepared: tuple[Path | None, str | None] = (None, None)
-        self._size: int | None = None
+        self._written = 0
+        self._look_at = 0  # what this process may write before it looks
 
     def read(self, key: str) -> bytes | None:
         """The entry of that key, or ``None`` if there is none that is sound."""
@@ -95,20 +101,25 @@ class ObjectCache:
         return str(folder)
 
     def _account(self, folder: str, added: int) -> None:
-        """Keeps the size bounded. Other processes' additions count when this process next looks."""
-        if self._size is None:
-            self._size = sum(size for _, size, _ in _entries(folder))
-        else:
-            self._size += added
-        if self._size <= self._limit:
+        """Keeps the size bounded, without looking through the folder often: that takes 8 us an entry."""
+        self._written += added
+        if self._written < self._look_at:
             return
+        looked = os.path.join(folder, _LOOKED)
+        first, self._look_at = not self._look_at, self._written + self._limit // 8
+        if first and _age(looked) < LOOK_SECONDS:
+            return
+        with contextlib.suppress(OSError):
+            Path(looked).touch()
         entries = sorted(_entries(folder))
-        self._size = sum(size for _, size, _ in entries)
-        for _, size, path in entries:
-            if self._size <= self._limit * 3 // 4:
+        size, count = sum(size for _, size, _ in entries), len(entries)
+        if size <= self._limit and count <= LIMIT_ENTRIES:
+            return
+        for _, bytes_, path in entries:
+            if size <= self._limit * 3 // 4 and count <= LIMIT_ENTRIES * 3 // 4:
                 break
             _remove(path)
-            self._size -= size
+            size, count = size - bytes_, count - 1
 
 
 def _entries(folder: str) -> list[tuple[float, int, str]]:
@@ -117,6 +128,8 @@ def _entries(folder: str) -> list[tuple[float, int, str]]:
     try:
         with os.scandir(folder) as iterator:
             for entry in iterator:
+                if entry.name == _LOOKED:
+                    continue
                 try:
                     status = entry.stat()
                 except OSError:
@@ -125,6 +138,14 @@ def _entries(folder: str) -> list[tuple[float, int, str]]:
     except OSError:
         pass
     return found
+
+
+def _age(path: str) -> float:
+    """Seconds since a file was written; infinite if there is none."""
+    try:
+        return time.time() - os.stat(path).st_mtime
+    except OSError:
+        return float("inf")
 
 
 def _is_private(status: os.stat_result) -> bool:
