@@ -254,3 +254,12 @@ def test_the_sizes_of_an_operand_that_is_not_read_are_part_of_the_key():
     for shape in ((2, 3), (4, 5)):
         x = value(shape)
         compare_backends(program([x], [BUILD.mul(BUILD.shape_of(x), 2)]), [np.zeros(shape, np.float32)])
+
+
+def test_passes_over_long_columns_stay_apart():
+    """The mean must be known everywhere before the deviation is taken: in one nest, that would be one thread's work."""
+    x = value((40000, 16))
+    mean = BUILD.mul(BUILD.sum(x, axes=(0,)), 1 / 40000)
+    apart = BUILD.sub(x, repeated(mean, (40000, 16)))
+    outputs = [apart, mean, BUILD.sum(BUILD.square(apart), axes=(0,))]
+    assert all(item.kernel.pieces > 1 for item in items(outputs) if item.kernel.cost > 20000)

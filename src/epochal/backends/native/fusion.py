@@ -366,6 +366,8 @@ class Fusion:
             return False
         if len(analysis.inputs) + len(merged.roots) > MOST_BUFFERS:
             return False
+        if not shape_pays(analysis):
+            return False
         if any(memory_root(read) in merged.roots for read in analysis.inputs):
             return False  # one reads a result of the other under another name
         for demand in analysis.order:
