@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from epochal.errors import ArgumentError
+from epochal.errors import ArgumentError, NotSupportedError
 from epochal.ir import Node, Value
 from epochal.tensor import Tensor
 from epochal.tensor import Variable as EagerVariable
@@ -100,8 +100,32 @@ class GraphTensor(Tensor):
     def name(self) -> str:
         return f"{self.op.name}:{self.value.index}"
 
+    @property
+    def shape(self) -> TensorShape:
+        return TensorShape(super().shape)
+
     def get_shape(self) -> TensorShape:
-        return TensorShape(self.shape)
+        return self.shape
+
+    @property
+    def device(self) -> str:
+        return ""
+
+    def set_shape(self, shape: Any) -> None:
+        """Checks that `shape` does not contradict what is known; it adds nothing to that.
+
+        Raises:
+            ShapeError: It does.
+        """
+        self.shape.merge_with(shape)
+
+    def consumers(self) -> list[Operation]:
+        """Not kept.
+
+        Raises:
+            NotSupportedError: Always.
+        """
+        raise NotSupportedError("Tensor.consumers() is not supported: graphs keep no list of them.")
 
     def eval(self, feed_dict: Any = None, session: Any = None) -> Any:
         """Its numbers in `session`, or in the default one."""

@@ -1,8 +1,8 @@
-"""TensorFlow's `TensorShape`: a shape that may be unknown in part."""
+"""TensorFlow's `TensorShape`: a shape that may be unknown in part. It is a tuple too."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from epochal.errors import ShapeError
@@ -16,85 +16,113 @@ class Dimension(int):
         return int(self)
 
 
-class TensorShape:
+class TensorShape(tuple):  # type: ignore[type-arg]
     """A shape; ``None`` is an unknown dimension.
 
     Attributes:
         rank: Number of dimensions.
     """
 
-    __slots__ = ("_sizes",)
+    __slots__ = ()
 
-    def __init__(self, dims: Iterable[int | None] | int | None = ()) -> None:
+    def __new__(cls, dims: Iterable[int | None] | int | None = ()) -> TensorShape:
         if dims is None:
             raise ShapeError("A shape of unknown rank is not supported. Give its rank, as in [None, None].")
         entries = (dims,) if isinstance(dims, int) else tuple(dims)
-        self._sizes: tuple[int | None, ...] = tuple(None if size is None else int(size) for size in entries)
+        return super().__new__(cls, [None if size is None else Dimension(size) for size in entries])
 
     @property
     def rank(self) -> int:
-        return len(self._sizes)
+        return len(self)
 
     @property
     def ndims(self) -> int:
-        return len(self._sizes)
+        return len(self)
 
     @property
     def dims(self) -> list[Any]:
-        return [None if size is None else Dimension(size) for size in self._sizes]
+        return list(self)
 
     def as_list(self) -> list[int | None]:
-        return list(self._sizes)
+        return [None if size is None else int(size) for size in self]
 
     def is_fully_defined(self) -> bool:
-        return None not in self._sizes
+        return None not in self
+
+    def assert_is_fully_defined(self) -> None:
+        """Raises unless all dimensions are known.
+
+        Raises:
+            ShapeError: One is not.
+        """
+        if None in self:
+            raise ShapeError(f"Shape {self} is not fully defined.")
+
+    def assert_has_rank(self, rank: int) -> None:
+        """Raises unless it has that many dimensions.
+
+        Raises:
+            ShapeError: It has not.
+        """
+        if len(self) != rank:
+            raise ShapeError(f"Shape {self} must have rank {rank}.")
 
     def num_elements(self) -> int | None:
         """Number of elements, or ``None`` if a dimension is unknown."""
         total = 1
-        for size in self._sizes:
+        for size in self:
             if size is None:
                 return None
             total *= size
-        return total
+        return int(total)
 
     def is_compatible_with(self, other: Any) -> bool:
         """Whether some shape could be both."""
         sizes = tuple(other)
-        return len(sizes) == len(self._sizes) and all(
-            a is None or b is None or a == b for a, b in zip(self._sizes, sizes, strict=True)
+        return len(sizes) == len(self) and all(
+            a is None or b is None or a == b for a, b in zip(self, sizes, strict=True)
         )
 
-    def __len__(self) -> int:
-        return len(self._sizes)
+    def merge_with(self, other: Any) -> TensorShape:
+        """What both know together.
 
-    def __iter__(self) -> Iterator[int | None]:
-        return iter(self._sizes)
+        Raises:
+            ShapeError: They contradict each other.
+        """
+        if not self.is_compatible_with(other):
+            raise ShapeError(f"Shapes {self} and {TensorShape(other)} are not compatible.")
+        return TensorShape([b if a is None else a for a, b in zip(self, other, strict=True)])
+
+    def concatenate(self, other: Any) -> TensorShape:
+        """The dimensions of both, one after another."""
+        return self + TensorShape(other)
+
+    def with_rank(self, rank: int) -> TensorShape:
+        """Itself, if it has that many dimensions."""
+        self.assert_has_rank(rank)
+        return self
 
     def __getitem__(self, key: Any) -> Any:
-        if isinstance(key, slice):
-            return TensorShape(self._sizes[key])
-        size = self._sizes[key]
-        return None if size is None else Dimension(size)
+        found = super().__getitem__(key)
+        return TensorShape(found) if isinstance(key, slice) else found
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, (TensorShape, tuple, list)):
-            return tuple(self) == tuple(other)
-        return NotImplemented
+        return tuple(self) == tuple(other) if isinstance(other, (tuple, list)) else NotImplemented
 
-    def __hash__(self) -> int:
-        return hash(self._sizes)
+    def __ne__(self, other: object) -> bool:
+        return tuple(self) != tuple(other) if isinstance(other, (tuple, list)) else NotImplemented
+
+    __hash__ = tuple.__hash__
 
     def __add__(self, other: Any) -> TensorShape:
-        return TensorShape((*self._sizes, *other))
+        return TensorShape((*self, *other))
+
+    def __radd__(self, other: Any) -> TensorShape:
+        return TensorShape((*other, *self))
 
     def __str__(self) -> str:
-        return (
-            "("
-            + ", ".join("None" if size is None else str(size) for size in self._sizes)
-            + ("," if len(self._sizes) == 1 else "")
-            + ")"
-        )
+        inner = ", ".join("None" if size is None else str(int(size)) for size in self)
+        return f"({inner},)" if len(self) == 1 else f"({inner})"
 
     def __repr__(self) -> str:
-        return f"TensorShape({list(self._sizes)})"
+        return f"TensorShape({self.as_list()})"
