@@ -24,10 +24,12 @@ BOUNDS = {
 
 def check(case: RandomProgram, received: list[Array], what: str) -> None:
     """Compares with the reference of the program as it was written."""
-    expected = interpret(case.program.graph, case.arguments)
-    for name, value, one, other in zip(
-        case.program.results, case.program.graph.outputs, received, expected, strict=True
-    ):
+    compare(case, received, interpret(case.program.graph, case.arguments), what)
+
+
+def compare(case: RandomProgram, received: list[Array], expected: list[Array], what: str) -> None:
+    program = case.program
+    for name, value, one, other in zip(program.results, program.result_values, received, expected, strict=True):
         described = f"{what}: result {name!r} of random_program({case.seed}), drawn {case.operators}"
         assert np.all(np.isfinite(other.astype(np.float64))), described
         assert_close(one, other, BOUNDS.get(value.dtype.name), described)
@@ -47,6 +49,34 @@ def test_native_against_reference(first: int) -> None:
         case = random_program(seed)
         executable = compile_program(case.program, "native")
         check(case, executable(case.arguments), "native")
+
+
+@pytest.mark.parametrize("first", range(0, 100, CHUNK))
+def test_states_are_replaced_at_once(first: int) -> None:
+    """Three runs in a row; new states are often old ones, so memory that is written too early is seen."""
+    for seed in range(first, first + CHUNK):
+        case = random_program(seed, states=True)
+        found = []
+        for backend in ("native", "reference"):
+            state = [array.copy() for array in case.state]
+            results = compile_program(case.program, backend).bind(case.arguments, state).run(3)
+            found.append((results, state))
+        compare(case, found[0][0], found[1][0], "native, third run")
+        for index, (one, other) in enumerate(zip(found[0][1], found[1][1], strict=True)):
+            np.testing.assert_array_equal(one, other, err_msg=f"state {index} of random_program({seed}, states=True)")
+
+
+@pytest.mark.parametrize("first", range(0, 40, 10))
+def test_large_programs_for_any_number_of_threads(first: int) -> None:
+    """Against the reference, and with the same bits for one, two and three threads."""
+    for seed in range(first, first + 10):
+        case = random_program(seed, large=True)
+        executable = compile_program(case.program, "native")
+        alone = executable(case.arguments, num_threads=1)
+        check(case, alone, "native, large")
+        for threads in (2, 3):
+            for one, other in zip(alone, executable(case.arguments, num_threads=threads), strict=True):
+                assert one.tobytes() == other.tobytes(), f"random_program({seed}, large=True), {threads} threads"
 
 
 def test_every_operator_can_be_drawn() -> None:

@@ -38,9 +38,10 @@ def _cumulative(writer: Writer, name: str) -> None:
     reverse = bool(writer.rng.integers(2))
     if name == "cumulative_prod":
         x = writer.of("any", least_rank=1)
-        x = BUILD.add(BUILD.mul(BUILD.sin(x), 0.05), 1.0)
+        axis = _axis(writer, x)
+        x = BUILD.add(BUILD.mul(BUILD.sin(x), 0.5 / _size(x, axis)), 1.0)
         exclusive = bool(writer.rng.integers(2))
-        writer.keep(BUILD.cumulative_prod(x, axis=_axis(writer, x), reverse=reverse, exclusive=exclusive), 6)
+        writer.keep(BUILD.cumulative_prod(x, axis=axis, reverse=reverse, exclusive=exclusive))
     else:
         x = writer.of("exact", least_rank=1)
         writer.keep(getattr(BUILD, name)(x, axis=_axis(writer, x), reverse=reverse))

@@ -11,8 +11,9 @@ from epochal.dtypes import DType
 from epochal.ir import Array, Shape, Value, make_input, tensor_type
 from epochal.topi.inventory import BUILD
 
-_SIZES = (1, 2, 3, 4, 5, 7, 16, 17, 33)
-_MOST_ELEMENTS = 700
+# Sizes of axes, sizes of the long axis that some shapes have, how often, and the most elements.
+_SMALL = ((1, 2, 3, 4, 5, 7), (16, 17, 33), 0.3, 700)
+_LARGE = ((2, 3, 9, 16, 31, 64), (130, 257, 1000), 0.8, 60_000)
 _BOUND = 4.0  # No floating value in the pool exceeds it in magnitude.
 
 
@@ -26,8 +27,9 @@ class Writer:
         arrays: An array for each.
     """
 
-    def __init__(self, rng: np.random.Generator, dtype: DType) -> None:
+    def __init__(self, rng: np.random.Generator, dtype: DType, large: bool = False) -> None:
         self.rng = rng
+        self._sizes, self._long, self._often, self._most = _LARGE if large else _SMALL
         self.dtype = dtype
         self.inputs: list[Value] = []
         self.arrays: list[Array] = []
@@ -40,10 +42,10 @@ class Writer:
 
     def shape(self, least_rank: int = 0, most_rank: int = 4) -> tuple[int, ...]:
         """A random shape; now and then with an axis longer than a vector register."""
-        sizes = [int(self.rng.choice(_SIZES[:6])) for _ in range(int(self.rng.integers(least_rank, most_rank + 1)))]
-        if sizes and self.rng.random() < 0.3:
-            sizes[int(self.rng.integers(len(sizes)))] = int(self.rng.choice(_SIZES[6:]))
-        while int(np.prod(sizes)) > _MOST_ELEMENTS:
+        sizes = [int(self.rng.choice(self._sizes)) for _ in range(int(self.rng.integers(least_rank, most_rank + 1)))]
+        if sizes and self.rng.random() < self._often:
+            sizes[int(self.rng.integers(len(sizes)))] = int(self.rng.choice(self._long))
+        while int(np.prod(sizes)) > self._most:
             sizes[int(np.argmax(sizes))] = 2
         return tuple(sizes)
 
@@ -138,7 +140,7 @@ class Writer:
         """Puts a result into the pool; brought back into bounds, and cut if it is large."""
         if value.type.size == 0:
             return
-        if value.type.size > _MOST_ELEMENTS:
+        if value.type.size > self._most:
             value = self.fit(value, (2, 3, 5))
         if value.dtype is self.dtype:
             if bound > _BOUND:

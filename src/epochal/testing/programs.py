@@ -9,7 +9,7 @@ between two engines cannot become a large one.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -212,31 +212,33 @@ class RandomProgram:
 
     Attributes:
         seed: What it was drawn from.
-        program: Without state.
+        program: The program.
         arguments: Arrays for its arguments.
+        state: Arrays for its states.
         operators: Names of the makers that wrote it.
     """
 
     seed: int
     program: Program
     arguments: list[Array]
-    operators: list[str] = field(default_factory=list)
+    state: list[Array]
+    operators: list[str]
 
 
-def random_program(seed: int, dtype: DType | None = None, steps: int | None = None) -> RandomProgram:
+def random_program(seed: int, dtype: DType | None = None, large: bool = False, states: bool = False) -> RandomProgram:
     """The program of a seed.
 
     Args:
         seed: Equal seeds give equal programs and arrays.
         dtype: Its floating type; ``None``: float32 or float64, by the seed.
-        steps: How many operators to draw (each may need a few others for its operands); ``None``: 5 to 20.
+        large: Whether arrays have thousands of elements instead of tens.
+        states: Whether some of the inputs are states, which other values replace (or one another).
     """
     rng = np.random.default_rng(seed)
-    chosen = dtype or (dtypes.float32, dtypes.float64)[seed % 2]
-    writer = Writer(rng, chosen)
+    writer = Writer(rng, dtype or (dtypes.float32, dtypes.float64)[seed % 2], large)
     names = sorted(MAKERS)
     drawn = []
-    for _ in range(steps or int(rng.integers(5, 20))):
+    for _ in range(int(rng.integers(5, 20))):
         if rng.random() < 0.1:
             name = str(rng.choice(INTEGER_MAKERS))
             _integer(writer, name)
@@ -247,9 +249,31 @@ def random_program(seed: int, dtype: DType | None = None, steps: int | None = No
     outputs = writer.results()
     if rng.random() < 0.5:
         outputs += _gradients(writer, outputs)
-    arguments = tuple(f"x{index}" for index in range(len(writer.inputs)))
-    results = tuple(f"y{index}" for index in range(len(outputs)))
-    return RandomProgram(seed, Program(Graph(writer.inputs, outputs), arguments, results), writer.arrays, drawn)
+    return _as_program(seed, writer, outputs, _replacements(writer) if states else {}, drawn)
+
+
+def _replacements(writer: Writer) -> dict[Value, Value]:
+    """New values for about half of the floating inputs. They are exact, so that further runs stay so."""
+    floats = [value for value in writer.inputs if value.dtype is writer.dtype]
+    chosen = [value for value in floats if writer.rng.random() < 0.5] or floats[:1]
+    return {value: writer.of("exact", like=value) if writer.rng.random() < 0.8 else value for value in chosen}
+
+
+def _as_program(
+    seed: int, writer: Writer, outputs: Sequence[Value], replacements: Mapping[Value, Value], drawn: list[str]
+) -> RandomProgram:
+    # New values may have drawn further inputs.
+    pairs = list(zip(writer.inputs, writer.arrays, strict=True))
+    given = [pair for pair in pairs if pair[0] not in replacements]
+    kept = [pair for pair in pairs if pair[0] in replacements]
+    program = Program(
+        Graph([value for value, _ in given + kept], [*outputs, *(replacements[value] for value, _ in kept)]),
+        tuple(f"x{index}" for index in range(len(given))),
+        tuple(f"y{index}" for index in range(len(outputs))),
+        tuple(f"s{index}" for index in range(len(kept))),
+        tuple(range(len(kept))),
+    )
+    return RandomProgram(seed, program, [array for _, array in given], [array for _, array in kept], drawn)
 
 
 def _gradients(writer: Writer, outputs: Sequence[Value]) -> list[Value]:
