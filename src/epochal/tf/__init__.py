@@ -40,7 +40,8 @@ _NAMES = {
     ),
     "epochal.tf.initializers": (
         "constant_initializer glorot_normal_initializer glorot_uniform_initializer ones_initializer "
-        "random_normal_initializer random_uniform_initializer truncated_normal_initializer zeros_initializer"
+        "identity_initializer orthogonal_initializer random_normal_initializer random_uniform_initializer "
+        "truncated_normal_initializer variance_scaling_initializer zeros_initializer"
     ),
     "epochal.tf.linalg": (
         "cholesky matrix_band_part=band_part matrix_determinant=det matrix_inverse=inv "

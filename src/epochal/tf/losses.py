@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 from epochal.learn import losses as formulas
@@ -141,3 +142,43 @@ def get_total_loss(add_regularization_losses: bool = True, name: str = "total_lo
     for term in terms[1:]:
         total = total + term
     return total
+
+
+def hinge_loss(
+    labels: Any, logits: Any, weights: Any = 1.0, scope: str | None = None,
+    loss_collection: str | None = GraphKeys.LOSSES, reduction: str = Reduction.SUM_BY_NONZERO_WEIGHTS,
+) -> Tensor:  # fmt: skip
+    """The mean of ``max(0, 1 - y x)`` for labels 0 and 1, which count as y = -1 and 1."""
+    scores = to_tensor(logits)
+    signs = 2.0 * functions.cast(to_tensor(labels, like=scores.dtype), scores.dtype) - 1.0
+    return compute_weighted_loss(functions.relu(1.0 - signs * scores), weights, scope, loss_collection, reduction)
+
+
+def huber_loss(
+    labels: Any, predictions: Any, weights: Any = 1.0, delta: float = 1.0, scope: str | None = None,
+    loss_collection: str | None = GraphKeys.LOSSES, reduction: str = Reduction.SUM_BY_NONZERO_WEIGHTS,
+) -> Tensor:  # fmt: skip
+    """The mean of half the squared error up to `delta`, and linear beyond."""
+    guess = to_tensor(predictions)
+    size = functions.absolute(guess - functions.cast(to_tensor(labels, like=guess.dtype), guess.dtype))
+    near = functions.minimum(size, delta)
+    return compute_weighted_loss(0.5 * near * near + delta * (size - near), weights, scope, loss_collection, reduction)
+
+
+def cosine_distance(
+    labels: Any, predictions: Any, axis: int | None = None, weights: Any = 1.0, scope: str | None = None,
+    loss_collection: str | None = GraphKeys.LOSSES, reduction: str = Reduction.SUM_BY_NONZERO_WEIGHTS,
+    dim: int | None = None,
+) -> Tensor:  # fmt: skip
+    """The mean of ``1 - sum(labels * predictions)`` along `axis`; both are of length 1 already."""
+    guess = to_tensor(predictions)
+    product = guess * functions.cast(to_tensor(labels, like=guess.dtype), guess.dtype)
+    losses = 1.0 - functions.sum(product, axis=axis if axis is not None else dim, keepdims=True)
+    return compute_weighted_loss(losses, weights, scope, loss_collection, reduction)
+
+
+def __getattr__(name: str) -> Any:
+    """TensorFlow 2's names, such as ``MeanSquaredError``, are Keras's."""
+    if name[:1].isupper():
+        return getattr(importlib.import_module("epochal.keras.losses"), name)
+    raise AttributeError(f"module 'tensorflow.losses' has no attribute {name!r} in Epochal yet")
