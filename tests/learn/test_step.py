@@ -26,7 +26,8 @@ def summing(rows, batch, shuffled, order=None):
         specs = [step.specification(data, "x"), step.specification(flags, "y")]
         return lambda: step.compile_rows(add, specs, counter, size, batch, shuffled)
 
-    loop = epoch.RowLoop([data, flags], batch, counter, make(batch), make(rows % batch), shuffled, epoch.Pace())
+    pace = epoch.Pace()
+    loop = epoch.RowLoop([data, flags], rows, batch, counter, make(batch), make(rows % batch), shuffled, pace)
     loop.start(order)
     while loop.position < loop.steps:
         count, leaves = loop.advance(1)
@@ -59,7 +60,7 @@ def test_many_steps_at_once():
     pace = epoch.Pace()
     pace.note(10, 1e-6)
     loop = epoch.RowLoop(
-        [data], 5, counter, lambda: step.compile_rows(add, specs, counter, 5, 5, False), None, False, pace
+        [data], 100, 5, counter, lambda: step.compile_rows(add, specs, counter, 5, 5, False), None, False, pace
     )
     loop.start()
     count, leaves = loop.advance(8)

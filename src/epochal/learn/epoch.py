@@ -43,6 +43,7 @@ class RowLoop:
 
     Args:
         arrays: The data sets, C-contiguous, each ``[n, ...]``.
+        rows: How many of their first rows count; the others are never looked at.
         batch_size: Rows of a batch; the last one of a pass may be smaller.
         counter: The counter of both programs.
         whole: Makes the program of a full batch.
@@ -55,6 +56,7 @@ class RowLoop:
     def __init__(
         self,
         arrays: Sequence[Array],
+        rows: int,
         batch_size: int,
         counter: Variable,
         whole: Callable[[], Step],
@@ -63,13 +65,13 @@ class RowLoop:
         pace: Pace,
         num_threads: int | None = None,
     ) -> None:
-        rows = arrays[0].shape[0]
+        self._rows = rows
         self.full = rows // batch_size
         self.steps = -(-rows // batch_size)
         self.position = 0
         self._counter = counter.data
         self._pace = pace
-        self._order = np.arange(rows, dtype=np.int32) if shuffled else None
+        self._order = np.arange(arrays[0].shape[0], dtype=np.int32) if shuffled else None
         arguments = list(arrays) if self._order is None else [*arrays, self._order]
         # Both are made before anything runs, so that data that do not fit change nothing.
         steps = [whole() if self.full else None, rest() if self.steps > self.full else None]
@@ -81,7 +83,7 @@ class RowLoop:
         """Begins a pass, in this order of rows (or as they lie)."""
         self.position = 0
         if self._order is not None:
-            self._order[...] = np.arange(len(self._order), dtype=np.int32) if order is None else order
+            self._order[: self._rows] = np.arange(self._rows, dtype=np.int32) if order is None else order
 
     def advance(self, limit: int) -> tuple[int, list[Array]]:
         """Runs up to `limit` steps of this pass, returning after `RETURN_SECONDS` at the latest.

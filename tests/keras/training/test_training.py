@@ -263,6 +263,28 @@ def test_freezing_a_layer_takes_effect():
     np.testing.assert_array_equal(after[2], model.get_weights()[2])
 
 
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_other_numbers_of_rows_use_the_same_program(shuffle):
+    x, y = data(64)
+    model = classifier(optimizer="sgd")
+    for index, rows in enumerate((40, 48, 56, 64, 48, 40)):
+        alone = classifier(optimizer="sgd")
+        alone.set_weights(model.get_weights())
+        keras.utils.set_random_seed(index)
+        history = model.fit(x[:rows], y[:rows], batch_size=8, epochs=2, shuffle=shuffle, verbose=0).history
+        keras.utils.set_random_seed(index)
+        assert alone.fit(x[:rows], y[:rows], batch_size=8, epochs=2, shuffle=shuffle, verbose=0).history == history
+        assert bits(model) == bits(alone)
+        results = model.evaluate(x[:rows], y[:rows], batch_size=8, verbose=0)
+        assert results == alone.evaluate(x[:rows], y[:rows], batch_size=8, verbose=0)
+    # 40 rows, and up to 64; each for training and for evaluation.
+    assert len(model._programs._steps) == 4
+    model.fit(x[:45], y[:45], batch_size=8, verbose=0, shuffle=shuffle)
+    assert len(model._programs._steps) == 5  # a last batch of five
+    model.fit(x[:61], y[:61], batch_size=8, verbose=0, shuffle=shuffle)
+    assert len(model._programs._steps) == 5
+
+
 def test_learning_rate_is_state():
     x, y = data()
     model = classifier(optimizer="sgd")

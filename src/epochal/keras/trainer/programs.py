@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from epochal import config, tree
 from epochal.ir import Array
 from epochal.keras import settings
@@ -15,6 +17,8 @@ from epochal.tensor import Tensor, Variable, convert
 from epochal.tensor.tensor import eager
 
 _MOST_STEPS = 256
+# Data sets up to so many bytes are copied where that saves a compilation.
+_COPIED_BYTES = 1 << 25
 
 
 class Programs:
@@ -27,6 +31,7 @@ class Programs:
     def __init__(self) -> None:
         self._steps: dict[Any, Step] = {}
         self._paces: dict[Any, Pace] = {}
+        self._rows: dict[Any, tuple[int, int]] = {}
         self._counter: Variable | None = None
         #: Single batches of `predict`, by shape and dtype.
         self.predictions: dict[Any, Step] = {}
@@ -56,29 +61,39 @@ class Programs:
             self._counter = new_counter()
         counter = self._counter
         floatx = settings.floatx()
-        full = ("rows", key, _types(data.leaves), data.structure, shuffled, floatx, config.backend())
+        rows = data.rows
+        kinds = tuple((leaf.shape[1:], leaf.dtype) for leaf in data.leaves)
+        full = ("rows", key, kinds, data.structure, shuffled, floatx, config.backend(), batch_size)
+        leaves = _padded(data.leaves, self._capacity(full, rows))
+        specs = [specification(leaf, name) for leaf, name in zip(leaves, data.names, strict=True)]
 
         def make(size: int) -> Callable[[], Step]:
             def get() -> Step:
-                step = self._steps.get((*full, size, batch_size))
+                mine = (*full, len(leaves[0]), size)
+                step = self._steps.get(mine)
                 if step is None:
                     step = compile_rows(
-                        lambda leaves: function(data.nest(leaves)),
-                        _specifications(data),
-                        counter,
-                        size,
-                        batch_size,
-                        shuffled,
-                        floatx,
+                        lambda batch: function(data.nest(batch)), specs, counter, size, batch_size, shuffled, floatx
                     )
-                    self._put((*full, size, batch_size), step)
+                    self._put(mine, step)
                 return step
 
             return get
 
-        pace = self._paces.setdefault((*full, batch_size), Pace())
-        rest = data.rows % batch_size
-        return RowLoop(data.leaves, batch_size, counter, make(batch_size), make(rest), shuffled, pace, num_threads)
+        pace = self._paces.setdefault(full, Pace())
+        rest = rows % batch_size
+        whole = make(batch_size)
+        return RowLoop(leaves, rows, batch_size, counter, whole, make(rest), shuffled, pace, num_threads)
+
+    def _capacity(self, key: Any, rows: int) -> int:
+        """For how many rows to compile: the first time as many as there are, then for more, so that it fits others."""
+        first, capacity = self._rows.setdefault(key, (rows, 0))
+        if rows == first:
+            return rows
+        if not rows <= capacity <= 4 * rows:
+            capacity = 1 << (rows - 1).bit_length()
+            self._rows[key] = (first, capacity)
+        return capacity
 
     def remember(self, step: Step, key: Any) -> None:
         """Keeps the step of single batches of this shape at hand."""
@@ -94,6 +109,16 @@ class Programs:
 
 def _types(leaves: Sequence[Array]) -> tuple[Any, ...]:
     return tuple((leaf.shape, leaf.dtype) for leaf in leaves)
+
+
+def _padded(leaves: Sequence[Array], rows: int) -> list[Array]:
+    """Arrays of `rows` rows that begin with `leaves`; large ones stay as they are. What is behind is never read."""
+    if len(leaves[0]) == rows or sum(leaf.nbytes for leaf in leaves) > _COPIED_BYTES:
+        return list(leaves)
+    padded = [np.empty((rows, *leaf.shape[1:]), leaf.dtype) for leaf in leaves]
+    for whole, leaf in zip(padded, leaves, strict=True):
+        whole[: len(leaf)] = leaf
+    return padded
 
 
 def _specifications(data: ArrayData) -> list[Any]:
