@@ -6,8 +6,11 @@ import math
 from collections.abc import Mapping, Sequence
 from html import escape
 
+from epochal.visualization.text_width import text_width
+
 WIDTH, HEIGHT = 560, 280
 LEFT, RIGHT, TOP, BOTTOM = 52, 14, 34, 36
+MOST_DOTS = 40  # with more points a line has no dots
 COLOURS = ("#2563eb", "#ea580c", "#059669", "#9333ea", "#be123c", "#475569")
 
 
@@ -38,17 +41,28 @@ def line_chart(title: str, series: Mapping[str, Sequence[float]], x_label: str =
         for epoch in _epoch_ticks(count)
     ]
     middle = (LEFT + WIDTH - RIGHT) / 2
+    legend = _legend_places(list(series))
     parts.append(f'<text x="{middle}" y="{HEIGHT - 4}" text-anchor="middle">{escape(x_label)}</text>')
     for index, (label, line) in enumerate(series.items()):
         colour = COLOURS[index % len(COLOURS)]
         points = [(_x(i, count), _y(value, low, high)) for i, value in enumerate(line) if math.isfinite(value)]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
         parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{colour}"/>' for x, y in points]
-        at = WIDTH - RIGHT - 130 * (len(series) - index)
-        parts.append(f'<rect x="{at}" y="10" width="10" height="10" fill="{colour}"/>')
-        parts.append(f'<text x="{at + 15}" y="19">{escape(label)}</text>')
+        if count <= MOST_DOTS:
+            parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{colour}"/>' for x, y in points]
+        at = legend[index]
+        parts.append(f'<rect x="{at:.1f}" y="9" width="10" height="10" rx="2" fill="{colour}"/>')
+        parts.append(f'<text x="{at + 15:.1f}" y="18">{escape(label)}</text>')
     return "".join([*parts, "</svg>"])
+
+
+def _legend_places(labels: Sequence[str]) -> list[float]:
+    """Where the labels' marks begin, so that the last label ends at the right edge."""
+    places, at = [], WIDTH - RIGHT + 18.0
+    for label in reversed(labels):
+        at -= 15 + text_width(label, 12) + 18
+        places.append(at)
+    return places[::-1]
 
 
 def nice_ticks(low: float, high: float, wanted: int = 5) -> list[float]:

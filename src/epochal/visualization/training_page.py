@@ -21,10 +21,11 @@ h1{margin:0 0 .2rem}h2{margin:2rem 0 .6rem}p{margin:.2rem 0}
 .charts{display:flex;flex-wrap:wrap;gap:1rem}.charts svg{flex:1 1 480px;border:1px solid #e2e8f0;border-radius:8px}
 svg text{font:12px system-ui,sans-serif;fill:#475569}svg .title{font-weight:600;font-size:14px;fill:#1e293b}
 svg .grid{stroke:#e2e8f0}
-table{border-collapse:collapse}th,td{padding:.25rem .9rem;text-align:right;border-bottom:1px solid #e2e8f0}
-.bar{display:inline-block;height:.7em;background:#2563eb;border-radius:2px}
-.wrong{display:flex;flex-wrap:wrap;gap:.8rem}.wrong figure{margin:0;text-align:center;font-size:13px}
-.wrong img{width:84px;height:84px;image-rendering:pixelated;border-radius:6px;display:block}
+table{border-collapse:collapse}th,td{padding:.25rem .7rem;text-align:right;border-bottom:1px solid #e2e8f0}
+.track{width:160px;height:.7em;background:#e2e8f0;border-radius:3px}.bar{height:100%;background:#2563eb;border-radius:3px}
+.wrong{display:flex;flex-wrap:wrap;gap:1rem .6rem}.wrong figure{margin:0;width:108px;text-align:center;font-size:13px}
+.wrong img{width:84px;height:84px;image-rendering:pixelated;border-radius:6px;display:block;margin:0 auto .2rem}
+@media(max-width:560px){th,td{padding:.25rem .35rem}.track{width:80px}}
 .said{color:#be123c;font-weight:600}
 """
 
@@ -73,7 +74,7 @@ def _by_class(labels: NDArray[Any], said: NDArray[Any], classes: int) -> str:
         share = right / total if total else 0.0
         rows.append(
             f"<tr><td>{k}</td><td>{total}</td><td>{right}</td><td>{share:.1%}</td>"
-            f'<td style="text-align:left"><span class="bar" style="width:{share * 160:.0f}px"></span></td></tr>'
+            f'<td><div class="track"><div class="bar" style="width:{share:.1%}"></div></div></td></tr>'
         )
     return "".join([*rows, "</table>"])
 
