@@ -37,7 +37,9 @@ def parser() -> argparse.ArgumentParser:
     run.set_defaults(module="epochal.cli.run")
 
     bench = commands.add_parser("bench", help="training times of Epochal beside every installed peer")
-    bench.add_argument("workloads", nargs="*", metavar="WORKLOAD", help="seed, mlp, cnn, lstm, tfm, resnet; default: all")
+    bench.add_argument(
+        "workloads", nargs="*", metavar="WORKLOAD", help="seed, mlp, cnn, lstm, tfm, resnet; default: all"
+    )
     bench.add_argument("--repeat", type=_positive, default=5, metavar="N", help="epochs timed; the best counts")
     bench.add_argument("--num-threads", type=_positive, default=None, metavar="N")
     bench.add_argument(
