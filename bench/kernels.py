@@ -19,6 +19,7 @@ for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
 import numpy as np
 
 from epochal.backends.native.kernels.lower import lower
+from epochal.backends.native.kernels.pooled import POOLED_CONV, POOLED_DATA_GRADIENT, POOLED_WEIGHT_GRADIENT
 from epochal.ir import Value, make_input, tensor_type
 from epochal.testing.launches import Launcher
 from epochal.topi.inventory import BUILD
@@ -59,10 +60,22 @@ CONVOLUTIONS: dict[str, tuple[tuple[int, ...], tuple[int, ...], dict[str, object
 }
 
 
+# With bias, ReLU and 2 x 2 max-pooling as one operator; every window alive.
+POOLED = {
+    "cnn conv 1 pooled": ((128, 28, 28, 1), (3, 3, 1, 32)),
+    "cnn conv 2 pooled": ((128, 13, 13, 32), (3, 3, 32, 64)),
+}
+
+
 def measure(result: Value, work: float) -> tuple[float, float]:
     """Seconds of a run and GFLOPS."""
     generator = np.random.default_rng(0)
-    arrays = {value: generator.standard_normal(value.shape, np.float32) for value in result.node.inputs}
+    arrays = {
+        value: generator.standard_normal(value.shape, np.float32)
+        if value.dtype.is_floating
+        else generator.integers(0, 4, value.shape, value.dtype.numpy)
+        for value in result.node.inputs
+    }
     launches = lower(result.node)
     assert launches is not None
     seconds = Launcher(launches, arrays).seconds(0.2)
@@ -104,6 +117,22 @@ def convolutions(x: tuple[int, ...], kernel: tuple[int, ...], parameters: dict[s
     ]
 
 
+def pooled(x: tuple[int, ...], kernel: tuple[int, ...]) -> list[tuple[str, Value, float]]:
+    """A pooled convolution and its gradients, with the operations that the separate operators would do."""
+    image, weights, bias = (make_input(tensor_type("float32", shape)) for shape in (x, kernel, kernel[-1:]))
+    given = {"padding": ((0, 0), (0, 0)), "window": (2, 2)}
+    result, winners = BUILD.apply(POOLED_CONV, (image, weights, bias), given)
+    cotangent = make_input(result.type)
+    work = 2.0 * BUILD.conv(image, weights).type.size * float(np.prod(kernel[:-1]))
+    told = make_input(winners.type)
+    weight = BUILD.apply(POOLED_WEIGHT_GRADIENT, (image, told, cotangent), {**given, "kernel_shape": kernel})[0]
+    found = [("forward", result, work), ("weight gradient", weight, work)]
+    if x[-1] > 1:
+        data = BUILD.apply(POOLED_DATA_GRADIENT, (told, cotangent, weights), {**given, "input_shape": x})[0]
+        found.append(("input gradient", data, work))
+    return found
+
+
 def main(names: list[str]) -> None:
     shapes = [((rows, 384), (384, 96), PLAIN) for rows in (288, 384, 480)]
     peak = max(measure(product(*shape), 2.0 * shape[0][0] * 384 * 96)[1] for shape in shapes)
@@ -126,6 +155,11 @@ def main(names: list[str]) -> None:
         values = convolutions(x, kernel, parameters)
         work = 2.0 * values[0][1].type.size * np.prod(kernel[:-1])
         for direction, value in values:
+            line(f"{name}, {direction}", *measure(value, work))
+    for name, (x, kernel) in POOLED.items():
+        if names and not any(wanted in name for wanted in names):
+            continue
+        for direction, value, work in pooled(x, kernel):
             line(f"{name}, {direction}", *measure(value, work))
 
 
