@@ -30,7 +30,9 @@ def _add(picture: Picture, prefix: str, indent: str, lines: list[str]) -> None:
                 lines.append(f"{indent}{_quoted(key)} -> {_quoted(key)} [label={_quoted(box.loop)}]")
             continue
         lines.append(f"{indent}subgraph {_quoted('cluster_' + key)} {{")
-        lines.append(f"{indent}  label={_quoted(f'{box.title} {box.name}'.strip())}")
+        said = [f"{box.title} {box.name}", *(f"{label} {text}" for label, text in box.rows)]
+        inner = "\\n".join(_quoted(line.strip())[1:-1] for line in said)
+        lines.append(f'{indent}  label="{inner}"')
         for index, inside in enumerate(box.inside):
             _add(inside, f"{key}/{index}/", indent + "  ", lines)
         lines.append(f"{indent}}}")
