@@ -1,5 +1,7 @@
 """Pictures of models: what boxes and arrows there are for each kind of model."""
 
+import sys
+
 import pytest
 
 from epochal import keras
@@ -34,7 +36,7 @@ def test_sequential():
     assert [box.title for box in picture.boxes] == ["InputLayer", "Dense", "Dense"]
     assert [box.kind for box in picture.boxes] == ["input", "dense", "dense"]
     assert [box.rows for box in picture.boxes] == [(), (), ()]
-    assert joined(picture)[-1] == ("input_layer", "hidden") or ("hidden", "last") in joined(picture)
+    assert ("hidden", "last") in joined(picture)
 
 
 def test_rows_say_what_is_asked():
@@ -155,6 +157,6 @@ def test_wrong_arguments(tmp_path, monkeypatch):
         draw(perceptron(), rankdir="up")
     with pytest.raises(ArgumentError, match="must end in one of"):
         keras.utils.plot_model(perceptron(), tmp_path / "model.bmp")
-    monkeypatch.setitem(__import__("sys").modules, "cairosvg", None)
+    monkeypatch.setitem(sys.modules, "cairosvg", None)
     with pytest.raises(NotSupportedError, match=r"model\.svg"):
         keras.utils.plot_model(perceptron(), tmp_path / "model.png")
