@@ -88,6 +88,7 @@ CASES = {
     "flat": ((2, 5, 40, 4), (3, 3, 4, 16), {"padding": "same"}),
     "tall": ((2, 50, 3, 4), (3, 3, 4, 16), {"padding": "same"}),
     "one output channel": ((2, 9, 9, 20), (3, 3, 20, 1), {"padding": "same"}),
+    "one output channel, along the vectors": ((2, 9, 9, 32), (3, 3, 32, 1), {"padding": "same"}),
 }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from epochal.backends.native.emit import ARITHMETIC_KIND, Register, Writer
+from epochal.backends.native.emit import ARITHMETIC_KIND, Register, Writer, vector_lanes
 from epochal.backends.native.kernel import Kernel, Launch, Target
 from epochal.backends.native.kernels.axes import advance, decode, share
 from epochal.backends.native.kernels.block import Block, Step, Term, accumulate, most_rows, split_evenly, unrolled
@@ -23,6 +23,10 @@ from epochal.ir import Value
 
 CACHED = 1 << 19
 """Bytes that stay in the second-level cache beside others."""
+
+
+LANES = 16
+"""Lanes of the widest vector."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,9 @@ class Convolution:
     def __init__(self, sweep: Sweep, finish: Finish) -> None:
         self.sweep, self.finish = sweep, finish
         self.weights = sweep.weights
+        # One result channel: its sums go along the vectors instead.
+        single = sweep.columns == 1 and sweep.groups == 1 and not sweep.depthwise
+        self.along = single and sweep.weights[2] == 1 and sweep.depth % LANES == 0
         # A result with one spatial axis has a height of 1.
         self.places = [steps if len(steps) == 4 else (steps[0], 0, *steps[1:]) for steps in finish.strides]
         size = sweep.dtype.itemsize
@@ -116,6 +123,11 @@ class Convolution:
         self.pack = sweep.groups == 1 and not sweep.depthwise and pixels >= 48 and collides(rows, sweep.columns * size)
 
     @property
+    def spread(self) -> bool:
+        """Whether an input element meets a vector of result channels; else vectors meet vectors."""
+        return not self.sweep.depthwise and not self.along
+
+    @property
     def scratch(self) -> int:
         """Room for a packed panel of the kernel: at most 8 vectors of 64 bytes a row."""
         return self.sweep.window[0] * self.sweep.window[1] * self.sweep.depth * 512 if self.pack else 0
@@ -127,9 +139,13 @@ class Convolution:
     def emit(self, target: Target) -> str:
         writer = Writer(target)
         sweep = self.sweep
-        lanes = lanes_of(target, ARITHMETIC_KIND[sweep.dtype.name], sweep.columns)
+        kind = ARITHMETIC_KIND[sweep.dtype.name]
+        lanes = lanes_of(target, kind, sweep.columns)
         pixels = max(phase.count for phase in sweep.heights) * max(phase.count for phase in sweep.widths)
         panels = panels_of(target, pixels, sweep.columns, lanes)
+        if self.along:
+            lanes = vector_lanes(target, kind)
+            panels = [Panels(0, 1, (lanes,))]
         with writer.loop(Register("%begin", "i64"), Register("%end", "i64")) as piece:
             chunks = -(-sweep.images // self.chunk)
             sizes = [sweep.groups, self.column_groups, chunks, self.bands]
@@ -242,7 +258,7 @@ class Convolution:
         step = (width.stride * source[2], 0, *(width.spacing * place[2] for place in self.places))
         start = self._at_column(writer, places, width, run.first)
         rows = [tuple(pixel * size for pixel in range(run.pixels)) for size in step]
-        terms, inner = self._taps(width, run.active)
+        terms, inner = self._taps(lanes, width, run.active)
 
         def block(number: Register) -> None:
             here = advance(writer, start, number, [run.pixels * size for size in step])
@@ -261,12 +277,14 @@ class Convolution:
         return advance(writer, places, 1, at)
 
     def _taps(
-        self, width: Phase, active: tuple[tuple[int, ...], ...] | None
+        self, lanes: int, width: Phase, active: tuple[tuple[int, ...], ...] | None
     ) -> tuple[tuple[Term, ...], tuple[Step, ...]]:
         """The taps of a row: in a loop, or unrolled where they do not reach every pixel."""
         sweep = self.sweep
         along, skip = width.reach * sweep.source[2], width.skip * self.weights[1]
         depth = Step(sweep.depth, 1, self.weights[2])
+        if self.along:
+            depth = Step(sweep.depth // lanes, lanes, lanes)
         if active is None:
             return (Term(),), (Step(width.taps, along, skip), depth)
         terms = tuple(Term(tap * along, tap * skip, rows) for tap, rows in enumerate(active) if rows)
@@ -296,7 +314,7 @@ class Convolution:
                 tuple(row * size + pixel * step for row in range(run.pixels) for pixel in range(width.count))
                 for size, step in zip(sizes, steps, strict=True)
             ]
-            outer, terms, inner = self._area(height, width, run, across)
+            outer, terms, inner = self._area(lanes, height, width, run, across)
             start = self._at_column(writer, places, width, 0)
             at = (
                 height.position(run.first) * sweep.source[1],
@@ -321,12 +339,12 @@ class Convolution:
             done += run.number
 
     def _area(
-        self, height: Phase, width: Phase, run: Run, across: tuple[tuple[int, ...], ...] | None
+        self, lanes: int, height: Phase, width: Phase, run: Run, across: tuple[tuple[int, ...], ...] | None
     ) -> tuple[tuple[Step, ...], tuple[Term, ...], tuple[Step, ...]]:
         """The reduction of a block of rows."""
         sweep = self.sweep
         down, skip = height.reach * sweep.source[1], height.skip * self.weights[0]
-        terms, inner = self._taps(width, across)
+        terms, inner = self._taps(lanes, width, across)
         if run.active is None:
             if across is None:
                 return (Step(height.taps, down, skip),), terms, inner
@@ -359,13 +377,16 @@ class Convolution:
         inner: tuple[Step, ...],
     ) -> None:
         dtype = self.sweep.dtype
-        block = unrolled(
-            Block(dtype, tuple(rows[0]), lanes, panel.widths, outer, terms, inner, not self.sweep.depthwise)
-        )
+        block = unrolled(Block(dtype, tuple(rows[0]), lanes, panel.widths, outer, terms, inner, self.spread))
         a = writer.offset(writer.argument(0), dtype, places[0])
         b = writer.offset(Register("%scratch", "ptr") if self.pack else writer.argument(1), dtype, places[1])
         tile = accumulate(writer, block, a, b)
         columns = [place[3] for place in self.places]
+        if self.along:
+            add = "fadd" if self.sweep.dtype.is_floating else "add"
+            tile = [[writer.reduce(add, vector) for vector in sums] for sums in tile]
+            self.finish.store(writer, tile, 1, (1,), 2, places[2:], rows[2:], columns)
+            return
         self.finish.store(writer, tile, lanes, panel.widths, 2, places[2:], rows[2:], columns)
 
 
