@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -61,18 +62,38 @@ def resize(
     kind = method if isinstance(method, str) else {0: "bilinear", 1: "nearest"}.get(method, str(method))
     if kind not in ("bilinear", "nearest"):
         raise NotSupportedError(f"tf.image.resize: method {method!r} is not supported. Use 'bilinear' or 'nearest'.")
+    return _resized_both(images, size, kind == "nearest", _centres)
+
+
+def _centres(new: int, old: int) -> Any:
+    """Where new pixels lie among the old, pixels being squares: centres fall on centres."""
+    return (np.arange(new) + 0.5) * (old / new) - 0.5
+
+
+def _corners(new: int, old: int) -> Any:
+    """TensorFlow 1's grid: the first pixels coincide."""
+    return np.arange(new) * (old / new)
+
+
+def _aligned(new: int, old: int) -> Any:
+    """The first pixels and the last coincide."""
+    return np.arange(new) * ((old - 1) / max(new - 1, 1))
+
+
+def _resized_both(images: Any, size: Any, nearest: bool, grid: Callable[[int, int], Any]) -> Tensor:
     batch, single = _batch(images)
-    result = batch if kind == "nearest" else functions.cast(batch, dtypes.float32)
+    result = batch if nearest else functions.cast(batch, dtypes.float32)
     for axis, (old, new) in enumerate(zip(_sizes(batch), integers(size), strict=True), 1):
-        result = _resized(result, axis, old, int(new), kind == "nearest")
+        result = _resized(result, axis, old, grid(int(new), old), nearest, grid)
     return functions.squeeze(result, axis=0) if single else result
 
 
-def _resized(x: Tensor, axis: int, old: int, new: int, nearest: bool) -> Tensor:
-    centres = (np.arange(new) + 0.5) * (old / new)
+def _resized(x: Tensor, axis: int, old: int, places: Any, nearest: bool, grid: Any) -> Tensor:
     if nearest:
-        return functions.take(x, np.minimum(np.floor(centres), old - 1).astype(np.int32), axis=axis)
-    places = np.clip(centres - 0.5, 0.0, old - 1.0)
+        # Pixels as squares: the one that the new centre lies in. On the other grids: the one at or before, or nearest.
+        chosen = np.floor(places + 0.5) if grid is not _corners else np.floor(places)
+        return functions.take(x, np.clip(chosen, 0, old - 1).astype(np.int32), axis=axis)
+    places = np.clip(places, 0.0, old - 1.0)
     low = np.floor(places).astype(np.int32)
     high = np.minimum(low + 1, old - 1)
     share = (places - low).astype(np.float32).reshape([-1 if i == axis else 1 for i in range(x.ndim)])
@@ -81,12 +102,32 @@ def _resized(x: Tensor, axis: int, old: int, new: int, nearest: bool) -> Tensor:
 
 
 def resize_images(
-    images: Any, size: Any, method: Any = ResizeMethod.BILINEAR, align_corners: bool = False, **others: Any
+    images: Any, size: Any, method: Any = 0, align_corners: bool = False, preserve_aspect_ratio: bool = False,
+    name: str | None = None,
+) -> Tensor:  # fmt: skip
+    """Images in another size on TensorFlow 1's grid, where the first pixels coincide (and the last ones may)."""
+    kind = {0: "bilinear", 1: "nearest"}.get(method, method)
+    if kind not in ("bilinear", "nearest") or preserve_aspect_ratio:
+        raise NotSupportedError(
+            f"resize_images: method {method!r} or preserve_aspect_ratio is not supported. Use 'bilinear' or 'nearest'."
+        )
+    return _resized_both(images, size, kind == "nearest", _aligned if align_corners else _corners)
+
+
+def resize_bilinear(
+    images: Any, size: Any, align_corners: bool = False, name: str | None = None, half_pixel_centers: bool = False
 ) -> Tensor:
-    """`resize`, under TensorFlow 1's name. Pixels are taken at their centres, as TensorFlow 2 does."""
-    if align_corners:
-        raise NotSupportedError("resize_images: align_corners=True is not supported.")
-    return resize(images, size, method)
+    """`resize_images` bilinearly."""
+    return resize(images, size) if half_pixel_centers else resize_images(images, size, "bilinear", align_corners)
+
+
+def resize_nearest_neighbor(
+    images: Any, size: Any, align_corners: bool = False, name: str | None = None, half_pixel_centers: bool = False
+) -> Tensor:
+    """`resize_images` by the nearest pixel."""
+    if half_pixel_centers:
+        return resize(images, size, "nearest")
+    return resize_images(images, size, "nearest", align_corners)
 
 
 def _flipped(image: Any, axis: int) -> Tensor:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+import numpy as np
+
 from epochal import dtypes
 from epochal.errors import ArgumentError, NotSupportedError, ShapeError
 from epochal.tensor import Tensor, functions
@@ -12,22 +14,34 @@ from epochal.tf import random_ops
 from epochal.tf.array_ops import gather
 from epochal.tf.conversion import axes, pair, to_tensor
 from epochal.tf.convolution import (
+    atrous_conv2d,
     avg_pool,
+    avg_pool1d,
+    avg_pool3d,
     channels_last,
     conv1d,
     conv2d,
+    conv2d_transpose,
+    conv3d,
+    depthwise_conv2d,
     max_pool,
+    max_pool1d,
+    max_pool3d,
+    separable_conv2d,
 )
 from epochal.tf.graph import operation
 from epochal.tf.math_ops import sigmoid, tanh
+from epochal.tf.picking import top_k
 
 __all__ = [
-    "avg_pool", "avg_pool2d", "batch_normalization", "bias_add", "conv1d", "conv2d", "dropout", "elu",
-    "embedding_lookup", "gelu", "in_top_k", "l2_loss", "l2_normalize", "leaky_relu", "log_softmax", "max_pool",
-    "max_pool2d", "moments", "relu", "relu6", "relu_layer", "selu", "sigmoid",
+    "atrous_conv2d", "avg_pool", "avg_pool1d", "avg_pool2d", "avg_pool3d", "batch_normalization", "bias_add",
+    "conv1d", "conv2d", "conv2d_transpose", "conv3d", "crelu", "depthwise_conv2d", "depthwise_conv2d_native",
+    "dropout", "elu", "embedding_lookup", "fused_batch_norm", "gelu", "in_top_k", "l2_loss", "l2_normalize",
+    "leaky_relu", "local_response_normalization", "log_softmax", "lrn", "max_pool", "max_pool1d", "max_pool2d",
+    "max_pool3d", "moments", "relu", "relu6", "relu_layer", "selu", "separable_conv2d", "sigmoid",
     "sigmoid_cross_entropy_with_logits", "silu", "softmax", "softmax_cross_entropy_with_logits",
     "softmax_cross_entropy_with_logits_v2", "softplus", "softsign", "sparse_softmax_cross_entropy_with_logits",
-    "swish", "tanh", "xw_plus_b", "zero_fraction",
+    "swish", "tanh", "top_k", "weighted_cross_entropy_with_logits", "xw_plus_b", "zero_fraction",
 ]  # fmt: skip
 
 
@@ -121,6 +135,7 @@ def xw_plus_b(x: Any, weights: Any, biases: Any) -> Tensor:
 
 max_pool2d = max_pool
 avg_pool2d = avg_pool
+depthwise_conv2d_native = depthwise_conv2d
 
 
 @operation("Dropout")
@@ -257,6 +272,67 @@ def relu_layer(x: Any, weights: Any, biases: Any, name: str | None = None) -> Te
     return relu(xw_plus_b(x, weights, biases), name=name)
 
 
+@operation("LRN")
+def local_response_normalization(
+    input: Any, depth_radius: int = 5, bias: float = 1.0, alpha: float = 1.0, beta: float = 0.5
+) -> Tensor:
+    """``x / (bias + alpha * s) ** beta``; s sums squares of channels within `depth_radius` (Krizhevsky 2012)."""
+    tensor = to_tensor(input)
+    channels = tensor.shape[-1]
+    if channels is None:
+        raise ShapeError(f"local_response_normalization needs a known number of channels. Received: {tensor.shape}")
+    places = np.arange(channels)
+    near = (np.abs(places[:, None] - places[None, :]) <= depth_radius).astype(tensor.dtype.numpy)
+    sums = functions.matmul(functions.square(tensor), near)
+    return tensor * functions.power(bias + alpha * sums, -float(beta))
+
+
+lrn = local_response_normalization
+
+
+@operation("WeightedCrossEntropyWithLogits")
+def weighted_cross_entropy_with_logits(
+    labels: Any = None, logits: Any = None, pos_weight: Any = None, targets: Any = None
+) -> Tensor:
+    """`sigmoid_cross_entropy_with_logits` in which the error on positives counts `pos_weight` times."""
+    x, z = pair("WeightedCrossEntropyWithLogits", logits, labels if labels is not None else targets)
+    weight = 1.0 + (to_tensor(pos_weight, like=x.dtype) - 1.0) * z
+    return (1.0 - z) * x + weight * functions.softplus(functions.negative(x))
+
+
+@operation("CRelu")
+def crelu(features: Any, axis: int = -1) -> Tensor:
+    """`relu` of x and of -x, joined."""
+    tensor = to_tensor(features)
+    return functions.concatenate([functions.relu(tensor), functions.relu(functions.negative(tensor))], axis=axis)
+
+
+def fused_batch_norm(
+    x: Any, scale: Any, offset: Any, mean: Any = None, variance: Any = None, epsilon: float = 0.001,
+    data_format: str = "NHWC", is_training: bool = True, name: str | None = None, exponential_avg_factor: float = 1.0,
+) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+    """Batch normalisation of images, and the mean and (while training unbiased) variance of each channel."""
+    channels_last(data_format)
+    images = to_tensor(x)
+    if not is_training:
+        given = to_tensor(mean), to_tensor(variance)
+        return functions.batch_norm(images, *given, scale, offset, epsilon=epsilon), *given
+    y, batch_mean, batch_variance = functions.batch_norm_training(images, scale, offset, epsilon=epsilon)
+    sizes = functions.cast(functions.shape(images), images.dtype)
+    count = functions.prod(sizes) / sizes[-1]
+    return y, batch_mean, batch_variance * (count / functions.maximum(count - 1.0, 1.0))
+
+
+_REFUSED = {
+    "nce_loss": "tf.nn.sparse_softmax_cross_entropy_with_logits over all classes",
+    "sampled_softmax_loss": "tf.nn.sparse_softmax_cross_entropy_with_logits over all classes",
+    "ctc_loss": "a loss of your own",
+    "embedding_lookup_sparse": "tf.nn.embedding_lookup and tf.reduce_sum",
+    "raw_rnn": "tf.nn.dynamic_rnn",
+    "fractional_max_pool": "tf.nn.max_pool",
+    "dilation2d": "tf.nn.max_pool",
+}
+
 _LAZY = {
     "rnn_cell": "epochal.tf.rnn_cell",
     "dynamic_rnn": "epochal.tf.rnn",
@@ -268,6 +344,8 @@ _LAZY = {
 
 def __getattr__(name: str) -> Any:
     """Recurrent networks load when asked for: their cells use this module."""
+    if name in _REFUSED:
+        raise NotSupportedError(f"tf.nn.{name} is not supported. Use {_REFUSED[name]}.")
     if name not in _LAZY:
         raise AttributeError(f"module 'tensorflow.nn' has no attribute {name!r} in Epochal yet")
     module = importlib.import_module(_LAZY[name])

@@ -45,7 +45,8 @@ def _complex(value: Any) -> tuple[Tensor, Tensor]:
 
 
 def _cosine_window(length: int, base: float, periodic: bool, dtype: Any) -> Tensor:
-    count = int(length) + (0 if periodic == (int(length) % 2 == 0) or periodic else -1)
+    # As TensorFlow: a window of odd length counts as symmetric in any case.
+    count = int(length) - (0 if periodic and int(length) % 2 == 0 else 1)
     places = functions.arange(0, int(length), dtype=dtype)
     turn = places * (2.0 * 3.141592653589793 / max(count, 1))
     return base - (1.0 - base) * functions.cos(turn)
