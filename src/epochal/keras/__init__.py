@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from epochal.keras import (
         activations,
+        applications,
         backend,
         callbacks,
         config,
         constraints,
+        datasets,
         dtype_policies,
         initializers,
         layers,
@@ -43,9 +45,9 @@ __version__ = "3.15.1"  # the version of Keras whose interface this is
 
 _MODULES = frozenset(
     {
-        "activations", "backend", "callbacks", "config", "constraints", "dtype_policies", "initializers", "layers",
-        "losses", "metrics", "mixed_precision", "models", "ops", "optimizers", "preprocessing", "random",
-        "regularizers", "saving", "tree", "utils",
+        "activations", "applications", "backend", "callbacks", "config", "constraints", "datasets",
+        "dtype_policies", "initializers", "layers", "losses", "metrics", "mixed_precision", "models", "ops",
+        "optimizers", "preprocessing", "random", "regularizers", "saving", "tree", "utils",
     }
 )  # fmt: skip
 _HOMES = {
@@ -83,10 +85,12 @@ __all__ = [
     "Sequential",
     "Variable",
     "activations",
+    "applications",
     "backend",
     "callbacks",
     "config",
     "constraints",
+    "datasets",
     "dtype_policies",
     "initializers",
     "layers",

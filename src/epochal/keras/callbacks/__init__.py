@@ -1,5 +1,9 @@
 """What `fit`, `evaluate` and `predict` call as they go."""
 
+from typing import Any
+
+from epochal.keras.absent import CALLBACKS, refuse
+from epochal.keras.callbacks.backup_and_restore import BackupAndRestore
 from epochal.keras.callbacks.callback import Callback
 from epochal.keras.callbacks.callback_list import CallbackList
 from epochal.keras.callbacks.csv_logger import CSVLogger
@@ -13,6 +17,7 @@ from epochal.keras.callbacks.reduce_lr_on_plateau import ReduceLROnPlateau
 from epochal.keras.callbacks.terminate_on_nan import TerminateOnNaN
 
 __all__ = [
+    "BackupAndRestore",
     "CSVLogger",
     "Callback",
     "CallbackList",
@@ -25,3 +30,7 @@ __all__ = [
     "ReduceLROnPlateau",
     "TerminateOnNaN",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    raise refuse("callbacks", name, CALLBACKS)

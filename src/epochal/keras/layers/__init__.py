@@ -1,5 +1,9 @@
 """Keras's layers."""
 
+from collections.abc import Mapping
+from typing import Any
+
+from epochal.keras.absent import LAYERS, refuse
 from epochal.keras.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from epochal.keras.layers.attention import EinsumDense, MultiHeadAttention
 from epochal.keras.layers.category_encoding import CategoryEncoding
@@ -101,6 +105,22 @@ from epochal.keras.layers.separable import (
 from epochal.keras.layers.simple import Identity, Lambda, Masking, Rescaling
 from epochal.keras.layers.simple_rnn import SimpleRNN, SimpleRNNCell
 from epochal.keras.layers.wrappers import Bidirectional, TimeDistributed, Wrapper
+from epochal.keras.saving.serialization import deserialize_keras_object, serialize_keras_object
+
+
+def serialize(layer: Any) -> Any:
+    """A layer as plain data."""
+    return serialize_keras_object(layer)
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """The layer that `serialize` wrote."""
+    return deserialize_keras_object(config, custom_objects=custom_objects)
+
+
+def __getattr__(name: str) -> Any:
+    raise refuse("layers", name, LAYERS)
+
 
 __all__ = [
     "ELU",
@@ -215,9 +235,11 @@ __all__ = [
     "add",
     "average",
     "concatenate",
+    "deserialize",
     "dot",
     "maximum",
     "minimum",
     "multiply",
+    "serialize",
     "subtract",
 ]

@@ -6,6 +6,8 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
+from epochal.keras.absent import OPTIMIZERS as ABSENT
+from epochal.keras.absent import refuse
 from epochal.keras.identifiers import unknown
 from epochal.keras.optimizers import schedules
 from epochal.keras.optimizers.adam import Adam, Adamax, AdamW, Nadam
@@ -64,6 +66,10 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
     if isinstance(config, Mapping) and str(config.get("class_name", "")).lower() in OPTIMIZERS:
         config = {**config, "class_name": OPTIMIZERS[str(config["class_name"]).lower()].__name__}
     return deserialize_keras_object(config, custom_objects=custom_objects, module_objects=OPTIMIZERS)
+
+
+def __getattr__(name: str) -> Any:
+    raise refuse("optimizers", name, ABSENT)
 
 
 __all__ = [

@@ -89,6 +89,12 @@ class Trainer(Steps):
 
     # fit ---------------------------------------------------------------------------------------------------------
 
+    _first_epoch = 0
+
+    def begin_at_epoch(self, epoch: int) -> None:
+        """For callbacks, from `on_train_begin`: the running `fit` begins at this epoch."""
+        self._put(_first_epoch=max(self._first_epoch, epoch))
+
     def fit(
         self,
         x: Any = None,
@@ -168,9 +174,10 @@ class Trainer(Steps):
             held_out = self._loop("test", validation, size, validation_steps, num_threads=num_threads)
         callbacks = self._callback_list(callbacks, verbose, loop, epochs=epochs, add_history=True)
         self.stop_training = False
+        self._put(_first_epoch=initial_epoch)
         callbacks.on_train_begin()
         logs: dict[str, Any] = {}
-        for epoch in range(initial_epoch, epochs):
+        for epoch in range(self._first_epoch, epochs):
             self.reset_metrics()
             callbacks.on_epoch_begin(epoch)
             logs = self._run_epoch("train", loop, callbacks, "stop_training")
