@@ -135,6 +135,12 @@ def get_regularization_losses(scope: str | None = None) -> list[Tensor]:
     return get_default_graph().get_collection(GraphKeys.REGULARIZATION_LOSSES, scope)
 
 
+def get_regularization_loss(scope: str | None = None, name: str = "total_regularization_loss") -> Tensor:
+    """The sum of the regularization losses gathered so far."""
+    terms = [to_tensor(term) for term in get_regularization_losses(scope)]
+    return sum(terms[1:], terms[0]) if terms else to_tensor(0.0)
+
+
 def get_total_loss(add_regularization_losses: bool = True, name: str = "total_loss") -> Tensor:
     """The sum of all losses gathered."""
     terms = get_losses() + (get_regularization_losses() if add_regularization_losses else [])
