@@ -22,6 +22,9 @@ from epochal.ir import Node
 FUSES = POOLS | {"dot_general", "conv", "conv_data_gradient", "conv_weight_gradient"}
 """Operators whose kernels take an epilogue (of the kind that `epilogue.accepts`)."""
 
+MOST_SCRATCH = 1 << 28
+"""Bytes of scratch beyond which a product is left to its reference: a packed panel of a million steps."""
+
 POOLED = frozenset({"pooled_conv", "pooled_data_gradient", "pooled_weight_gradient"})
 """Operators of `pooled`."""
 
@@ -44,7 +47,9 @@ def lower(node: Node, epilogue: Epilogue | None = None) -> tuple[Launch, ...] | 
     if name in POOLS:
         return lower_pool(node, epilogue)
     if name == "dot_general":
-        return None if node.inputs[0].dtype.is_bool else lower_product(node, epilogue)
+        launches = None if node.inputs[0].dtype.is_bool else lower_product(node, epilogue)
+        large = launches is not None and any(launch.kernel.scratch > MOST_SCRATCH for launch in launches)
+        return None if large else launches
     if name == "conv":
         geometry = geometry_of(node)
         return None if geometry is None else _convolution(node, geometry, epilogue)

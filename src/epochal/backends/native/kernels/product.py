@@ -92,8 +92,8 @@ class Product:
 
     @property
     def scratch(self) -> int:
-        """Room for a packed panel: at most 8 vectors of 64 bytes a step, or one more vector's worth."""
-        return self.problem.depth * 512 if self.pack else 0
+        """Room for a packed panel: at most 3 vectors of 64 bytes a step, or 8 for few rows."""
+        return self.problem.depth * (192 if self.problem.rows.size > 3 else 512) if self.pack else 0
 
     def emit(self, target: Target) -> str:
         writer = Writer(target)
