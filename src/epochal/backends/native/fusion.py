@@ -407,8 +407,8 @@ class Fusion:
             yield self._products.get(node, node)
 
     def _reaches(self, starts: Iterable[Group | Node], goals: set[Group]) -> bool:
-        """Whether a goal runs after one of the items. What begins after the last goal's end can't lead to it."""
-        end = max(goal.high for goal in goals)
+        """Whether a goal runs after one of the items."""
+        end = self._horizon(max(goal.high for goal in goals))
         stack = list(starts)
         seen: set[Group | Node] = set()
         while stack:
@@ -424,6 +424,18 @@ class Fusion:
                 continue
             stack.extend(self._successors(item))
         return False
+
+    def _horizon(self, end: int) -> int:
+        """Serial after which nothing begins that leads to what ends at `end`.
+
+        An item's results are read before the reader's last node, so what leads to `end` begins before it or before
+        the last node of something that itself begins before it, and so on.
+        """
+        for group in sorted(self.groups, key=lambda group: group.low):
+            if group.low > end:
+                break
+            end = max(end, group.high)
+        return end
 
     def _reaches_outside(self, first: Group, second: Group) -> bool:
         """Whether `second` runs after some item that runs after `first`."""
