@@ -18,7 +18,7 @@ from epochal.visualization.placement import place, settle
 
 GAP = 26.0  # between boxes of a rank
 RANK_GAP, WIDEST_RANK_GAP = 34.0, 84.0  # between ranks
-PORTS = 15.0  # between arrows at one box
+PORTS, LEAST_PORTS = 15.0, 11.0  # between arrows at one box
 PASSING = 7.0  # around an arrow that passes a rank
 NEARLY = 9.0  # how far from a box's middle its only arrow may end to be straight
 
@@ -78,15 +78,20 @@ class _Sized:
 
 def layout(picture: Picture) -> Layout:
     """Lays a picture out, and the pictures inside its boxes."""
-    sized = [_size(box) for box in picture.boxes]
     index = {box.key: i for i, box in enumerate(picture.boxes)}
     arrows = [(index[arrow.source], index[arrow.target]) for arrow in picture.arrows if arrow.source != arrow.target]
+    most = [max(sum(a == i for a, _ in arrows), sum(b == i for _, b in arrows)) for i in range(len(picture.boxes))]
+    sideways = picture.direction in ("LR", "RL")
+    sized = [_size(box, ports, sideways) for box, ports in zip(picture.boxes, most, strict=True)]
     return _Flow(picture, sized, arrows).layout()
 
 
-def _size(box: Box) -> _Sized:
+def _size(box: Box, ports: int, sideways: bool) -> _Sized:
+    """The size of a box on whose busiest side that many arrows end."""
     written = texts(box)
-    width, height = written.width, written.height
+    room = (ports - 1) * LEAST_PORTS + 24
+    width = written.width if sideways else max(written.width, room)
+    height = max(written.height, room) if sideways else written.height
     inner = [layout(picture) for picture in box.inside]
     if not inner:
         return _Sized(box, written, width, height, ())
@@ -126,19 +131,64 @@ class _Flow:
     def _half(self, node: int) -> float:
         return self.extents[node][0]
 
-    def _centres(self) -> list[float]:
+    def _links(self) -> list[tuple[int, int, float]]:
+        """Pieces of arrows from rank to rank, and how much each wants to be straight.
+
+        The more arrows end at a side of a box, the less each pulls. An arrow past other ranks does not pull at a box
+        that has one arrow to its neighbours: that is the main line, and the long one goes around it.
+        """
         count = len(self.sized)
+        short = {True: [0] * count, False: [0] * count}
+        total = {True: [0] * count, False: [0] * count}
+        for path in self.layers.paths:
+            for leaving, node in ((True, path[0]), (False, path[-1])):
+                total[leaving][node] += 1
+                short[leaving][node] += len(path) == 2
         links = []
         for path in self.layers.paths:
-            for a, b in itertools.pairwise(path):
-                passing = (a >= count) + (b >= count)
-                links.append((a, b, (1.0, 0.02, 4.0)[passing]))
+            a, b = path[0], path[-1]
+            if len(path) == 2:
+                links.append((a, b, 1 / max(total[True][a], total[False][b])))
+                continue
+            links += [(x, y, 4.0) for x, y in itertools.pairwise(path[1:-1])]
+            links.append((a, path[1], 0.005 if short[True][a] == 1 else 1 / total[True][a]))
+            links.append((path[-2], b, 0.005 if short[False][b] == 1 else 1 / total[False][b]))
+        return links
+
+    def _centres(self) -> list[float]:
+        count = len(self.sized)
         firm = [1.0 if node < count else 0.05 for node in range(len(self.extents))]
-        centres = place(self.layers.orders, links, self.extents, firm, GAP)
-        for path in self.layers.paths:
-            _straighten(path[1:-1], centres, self.extents, self.layers)
+        centres = place(self.layers.orders, self._links(), self.extents, firm, GAP)
+        passing = [path[1:-1] for path in self.layers.paths if len(path) > 3]
+        for nodes in sorted(passing, key=lambda nodes: sum(centres[node] for node in nodes) / len(nodes)):
+            self._straighten(nodes, centres)
         left = min((u - extent[0] for u, extent in zip(centres, self.extents, strict=True)), default=0.0)
         return [round(u - left, 1) for u in centres]
+
+    def _straighten(self, passing: Sequence[int], centres: list[float]) -> None:
+        """Puts the places that one arrow passes into one line, pushing other such places to the right for it."""
+        low, high = -math.inf, math.inf
+        rows = [self.layers.orders[self.layers.rank[node]] for node in passing]
+        for node, row in zip(passing, rows, strict=True):
+            at = row.index(node)
+            if at:
+                low = max(low, centres[row[at - 1]] + self.extents[row[at - 1]][1] + GAP + self.extents[node][0])
+            room = self.extents[node][1] + GAP
+            for other in row[at + 1 :]:
+                if other < len(self.sized):
+                    high = min(high, centres[other] - self.extents[other][0] - room)
+                    break
+                room += 2 * PASSING + GAP
+        if low > high:
+            return
+        wanted = sum(centres[node] for node in passing) / len(passing)
+        for node, row in zip(passing, rows, strict=True):
+            centres[node] = min(max(wanted, low), high)
+            for left, right in itertools.pairwise(row[row.index(node) :]):
+                nearest = centres[left] + self.extents[left][1] + GAP + self.extents[right][0]
+                if centres[right] >= nearest - 1e-9:
+                    break
+                centres[right] = nearest
 
     def _bands(self) -> list[Point]:
         """Where each rank begins and ends along the arrows."""
@@ -226,22 +276,6 @@ class _Flow:
         x, y = point((self.centres[node], (start + end) / 2))
         x, y = x - one.width / 2, y - one.height / 2
         return Placed(one.box, one.texts, x, y, one.width, one.height, one.inside)
-
-
-def _straighten(passing: Sequence[int], centres: list[float], extents: Sequence[Point], ordered: Layers) -> None:
-    """Puts the places that one arrow passes into one line, if the boxes beside them leave room for it."""
-    low, high = -math.inf, math.inf
-    for node in passing:
-        row = ordered.orders[ordered.rank[node]]
-        at = row.index(node)
-        if at:
-            low = max(low, centres[row[at - 1]] + extents[row[at - 1]][1] + GAP + extents[node][0])
-        if at + 1 < len(row):
-            high = min(high, centres[row[at + 1]] - extents[row[at + 1]][0] - GAP - extents[node][1])
-    if len(passing) > 1 and low <= high:
-        wanted = sum(centres[node] for node in passing) / len(passing)
-        for node in passing:
-            centres[node] = min(max(wanted, low), high)
 
 
 def _reversed(pieces: Sequence[tuple[Point, ...]]) -> list[tuple[Point, ...]]:
