@@ -408,8 +408,10 @@ class Fusion:
 
     def _reaches(self, starts: Iterable[Group | Node], goals: set[Group]) -> bool:
         """Whether a goal runs after one of the items."""
-        end = self._horizon(max(goal.high for goal in goals))
         stack = list(starts)
+        if not stack:
+            return False
+        end = self._horizon(max(goal.high for goal in goals))
         seen: set[Group | Node] = set()
         while stack:
             item = stack.pop()
