@@ -95,9 +95,7 @@ class Dataset:
                 if kinds is None:
                     yield tree.map_structure(_array, element)
                 else:
-                    yield tree.map_structure(
-                        lambda kind, value: np.asarray(value, dtypes.get(kind).numpy), kinds, _tuples(kinds, element)
-                    )
+                    yield _typed(kinds, element)
 
         return Dataset(make)
 
@@ -340,9 +338,13 @@ def _tensor(value: Any) -> Tensor:
     return convert(np.array(value))
 
 
-def _tuples(like: Any, value: Any) -> Any:
-    """A generator's lists where tuples are expected."""
-    return tuple(value) if isinstance(like, tuple) and isinstance(value, list) else value
+def _typed(kinds: Any, value: Any) -> Any:
+    """What a generator yielded, as arrays of the element types that `kinds` nests."""
+    if isinstance(kinds, dict):
+        return {key: _typed(kind, value[key]) for key, kind in kinds.items()}
+    if isinstance(kinds, (tuple, list)):
+        return tuple(_typed(kind, part) for kind, part in zip(kinds, value, strict=True))
+    return np.asarray(value, dtypes.get(kinds).numpy)
 
 
 def _call(function: Callable[..., Any], element: Any) -> Any:

@@ -77,7 +77,7 @@ def cond(
     """`true_fn()` or `false_fn()`, as `pred` says when the graph runs; both return the same structure and types."""
     if strict:
         raise NotSupportedError("cond: strict=True is not supported. Leave it out.")
-    first, second = (_as_branch(function) for function in (true_fn or fn1, false_fn or fn2))
+    first, second = map(_as_branch, (fn1 if true_fn is None else true_fn, fn2 if false_fn is None else false_fn))
     return functions.cond(to_tensor(pred), first, second)
 
 
