@@ -21,7 +21,8 @@ from epochal.visualization import Arrow, Box, Picture, dot, save, svg
 
 # The module of a layer's class, in epochal.keras.layers -> the colour of its box.
 _KINDS = {
-    "input_layer": "input", "dense": "dense", "attention": "attention", "embedding": "embedding",
+    "input_layer": "input", "dense": "dense", "attention": "attention", "dot_attention": "attention",
+    "category_encoding": "embedding", "embedding": "embedding",
     "convolution": "convolution", "separable": "convolution", "pooling": "pooling", "rnn": "recurrent",
     "simple_rnn": "recurrent", "lstm": "recurrent", "gru": "recurrent", "normalization": "normalization",
     "scaling": "normalization", "regularization": "regularization", "activation": "activation",
