@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 from epochal.errors import NotSupportedError
@@ -150,3 +151,12 @@ def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False
 def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Tensor:
     """``-log(output)`` at the class that `target` names, along `axis`."""
     return losses.sparse_categorical_crossentropy(target, output, from_logits=from_logits, axis=axis)
+
+
+def __getattr__(name: str) -> Any:
+    """The other functions of `keras.ops`, which Keras lists here as well."""
+    if not name.startswith("__"):
+        everything = importlib.import_module("epochal.keras.ops")
+        if name in everything.__all__:
+            return getattr(everything, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

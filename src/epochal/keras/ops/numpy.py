@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import numpy as np
@@ -113,3 +114,12 @@ def scatter_update(inputs: Any, indices: Any, updates: Any, reduction: str | Non
     if reduction is not None:
         raise NotSupportedError("`reduction` of scatter_update is not supported.")
     return F.scatter_nd_update(inputs, indices, updates)
+
+
+def __getattr__(name: str) -> Any:
+    """The other functions of `keras.ops`, which Keras lists here as well."""
+    if not name.startswith("__"):
+        everything = importlib.import_module("epochal.keras.ops")
+        if name in everything.__all__:
+            return getattr(everything, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
