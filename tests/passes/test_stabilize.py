@@ -10,6 +10,7 @@ import pytest
 from epochal.ir import Graph, Value, make_input, tensor_type
 from epochal.ir.printer import print_graph
 from epochal.ir.verify import verify
+from epochal.passes.specialise import specialise
 from epochal.passes.stabilize import Stabilize
 from epochal.topi.interpret import interpret
 from epochal.topi.inventory import BUILD
@@ -25,14 +26,21 @@ def total(x: Value) -> Value:
     return BUILD.reshape(BUILD.sum(x, axes=(1,)), shape=(x.shape[0], 1))
 
 
-def probabilities(x: Value) -> Value:
-    p = BUILD.softmax(x, axis=1)
-    return BUILD.clamp(BUILD.div(p, total(p)), 1e-7, 1 - 1e-7)
+def normalised(p: Value) -> Value:
+    return BUILD.div(p, total(p))
+
+
+def clipped(p: Value, epsilon: float = 1e-7) -> Value:
+    return BUILD.clamp(p, epsilon, 1 - epsilon)
 
 
 CASES: list[tuple[str, Callable[[Value], Value], str]] = [
     ("log softmax", lambda x: BUILD.log(BUILD.softmax(x, axis=1)), "%0 = log_softmax(%x, axis=1); return %0"),
-    ("Keras's cross-entropy", lambda x: BUILD.log(probabilities(x)), "%0 = log_softmax(%x, axis=1); return %0"),
+    (
+        "probabilities normalised again",
+        lambda x: BUILD.log(normalised(BUILD.softmax(x, axis=1))),
+        "%0 = log_softmax(%x, axis=1); return %0",
+    ),
     (
         "softmax by hand",
         lambda x: _softmax(x),
@@ -45,7 +53,7 @@ CASES: list[tuple[str, Callable[[Value], Value], str]] = [
     ),
     (
         "log of 1 - sigmoid",
-        lambda x: BUILD.log(BUILD.sub(1.0, BUILD.clamp(BUILD.sigmoid(x), 1e-7, 1 - 1e-7))),
+        lambda x: BUILD.log(BUILD.sub(1.0, BUILD.sigmoid(x))),
         "%0 = softplus(%x); %1 = neg(%0); return %1",
     ),
     ("softplus", lambda x: BUILD.log(BUILD.add(1.0, BUILD.exp(x))), "%0 = softplus(%x); return %0"),
@@ -84,10 +92,42 @@ def test_large_logits_survive() -> None:
     np.testing.assert_array_equal(found, [[0, -1000, -500]])
 
 
-def test_clipping_that_means_something_stays() -> None:
+CLIPPED: list[tuple[str, Callable[[Value], Value], str]] = [
+    ("softmax", lambda x: BUILD.log(clipped(BUILD.softmax(x, axis=1))), "%0 = log_softmax(%x, axis=1); return %0"),
+    (
+        "Keras's cross-entropy",
+        lambda x: BUILD.log(clipped(normalised(BUILD.softmax(x, axis=1)))),
+        "%0 = log_softmax(%x, axis=1); return %0",
+    ),
+    (
+        "sigmoid",
+        lambda x: BUILD.log(clipped(BUILD.sigmoid(x))),
+        "%0 = neg(%x); %1 = softplus(%0); %2 = neg(%1); return %2",
+    ),
+    (
+        "1 - sigmoid",
+        lambda x: BUILD.log(BUILD.sub(1.0, clipped(BUILD.sigmoid(x)))),
+        "%0 = softplus(%x); %1 = neg(%0); return %1",
+    ),
+]
+
+
+@pytest.mark.parametrize(("make", "expected"), [case[1:] for case in CLIPPED], ids=[case[0] for case in CLIPPED])
+def test_what_keras_clips_comes_from_logits_before_gradients_are_taken(
+    make: Callable[[Value], Value], expected: str
+) -> None:
     x = make_input(tensor_type("float32", (2, 3)), "x")
-    graph = Graph([x], [BUILD.log(BUILD.clamp(BUILD.softmax(x, axis=1), 0.1, 0.9))])
-    assert Stabilize().run(graph) is graph
+    graph = Graph([x], [make(x)])
+    assert body(specialise(graph, [x.type])) == expected
+    assert Stabilize().run(graph) is graph, "too late: its gradient is taken"
+
+
+@pytest.mark.parametrize("epsilon", [1e-10, 0.1])
+def test_other_clipping_stays(epsilon: float) -> None:
+    x = make_input(tensor_type("float32", (2, 3)), "x")
+    graph = Graph([x], [BUILD.log(clipped(BUILD.softmax(x, axis=1), epsilon))])
+    names = [node.operator.name for node in specialise(graph, [x.type]).nodes()]
+    assert names[-2:] == ["clamp", "log"]
 
 
 def test_a_sum_along_another_axis_is_no_softmax() -> None:

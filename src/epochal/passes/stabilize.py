@@ -1,7 +1,9 @@
 """Formulas that overflow or lose their digits, replaced by equal ones that do not.
 
 `Stabilize` runs over finished graphs. `specialise` applies the same rules while it builds, before gradients are taken,
-so that these are gradients of the stable formulas too.
+so that these are gradients of the stable formulas too. Only there are logarithms of probabilities that are clipped as
+Keras clips them computed from logits, as Keras does on TensorFlow: done later, the loss would be that of the logits and
+its gradient that of the clipped probabilities.
 """
 
 from __future__ import annotations
@@ -10,11 +12,11 @@ from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 
 from epochal.ir import Builder, Graph, Node, Value
-from epochal.passes.pattern import Match, Number, Op, Parameter, Rule, by_operator, first_match, op
+from epochal.passes.pattern import Match, Number, Op, Parameter, Rule, Table, by_operator, first_match, op
 from epochal.passes.rebuild import RewritingBuilder, on_operands, rebuild
 from epochal.topi.inventory import BUILD
 
-_ROOM = 1e-4  # Probabilities are clipped this close to 0 and 1 to keep logarithms finite, not to change them.
+_EPSILON = 1e-7  # Keras's: what it clips probabilities by before it takes their logarithms.
 
 
 def _is_keepdims_total(match: Match) -> bool:
@@ -38,8 +40,8 @@ def _is_normalised_softmax(match: Match) -> bool:
     return _is_keepdims_total(match) and bool(match["axis"] == match["terms"].node.parameters["axis"])
 
 
-def _keeps_probabilities(match: Match) -> bool:
-    return bool(0 <= match["low"] <= _ROOM and 1 - _ROOM <= match["high"] <= 1 + _ROOM)
+def _is_clipped_by_keras(match: Match) -> bool:
+    return bool(abs(match["low"] - _EPSILON) < 1e-9 and abs(match["high"] - (1 - _EPSILON)) < 1e-7)
 
 
 def _both(*conditions: Callable[[Match], bool]) -> Callable[[Match], bool]:
@@ -81,21 +83,13 @@ _LOG_NOT_SIGMOID = op("neg", op("softplus", "x"))
 RULES: tuple[Rule, ...] = (
     # exp(x) / sum(exp(x)) -> softmax(x)
     Rule(op("div", "terms", "total"), _softmax_of_terms, _is_power),
-    # log(softmax(x)) -> log_softmax(x); so too where the probabilities are normalised or clipped before, as Keras does
+    # log(softmax(x)) -> log_softmax(x), also where the probabilities are normalised once more
     Rule(op("log", _SOFTMAX), _LOG_SOFTMAX),
     Rule(op("log", op("div", "terms", "total")), _log_softmax_of_terms, _is_softmax),
-    Rule(op("log", _clipped(_SOFTMAX)), _LOG_SOFTMAX, _keeps_probabilities),
-    Rule(
-        op("log", _clipped(op("div", "terms", "total"))),
-        _log_softmax_of_terms,
-        _both(_keeps_probabilities, _is_softmax),
-    ),
     # log(sigmoid(x)) -> -softplus(-x)
     Rule(op("log", _SIGMOID), _LOG_SIGMOID),
-    Rule(op("log", _clipped(_SIGMOID)), _LOG_SIGMOID, _keeps_probabilities),
     # log(1 - sigmoid(x)) -> -softplus(x)
     Rule(op("log", op("sub", 1, _SIGMOID)), _LOG_NOT_SIGMOID),
-    Rule(op("log", op("sub", 1, _clipped(_SIGMOID))), _LOG_NOT_SIGMOID, _keeps_probabilities),
     Rule(op("log1p", op("neg", _SIGMOID)), _LOG_NOT_SIGMOID),
     # log(1 + exp(x)) -> softplus(x)
     Rule(op("log", op("add", 1, op("exp", "x"))), op("softplus", "x")),
@@ -112,7 +106,19 @@ RULES: tuple[Rule, ...] = (
     # sqrt(square(x)) -> abs(x)
     Rule(op("sqrt", op("square", "x")), op("abs", "x")),
 )
+CLIPPED: tuple[Rule, ...] = (
+    # log(clip(p)) -> log(p), where p is a softmax or a sigmoid
+    Rule(op("log", _clipped(_SOFTMAX)), _LOG_SOFTMAX, _is_clipped_by_keras),
+    Rule(
+        op("log", _clipped(op("div", "terms", "total"))),
+        _log_softmax_of_terms,
+        _both(_is_clipped_by_keras, _is_softmax),
+    ),
+    Rule(op("log", _clipped(_SIGMOID)), _LOG_SIGMOID, _is_clipped_by_keras),
+    Rule(op("log", op("sub", 1, _clipped(_SIGMOID))), _LOG_NOT_SIGMOID, _is_clipped_by_keras),
+)
 _TABLE = by_operator(RULES)
+_TABLE_BEFORE_GRADIENTS = by_operator((*RULES, *CLIPPED))
 
 
 @dataclass(frozen=True)
@@ -120,7 +126,7 @@ class Stabilize:
     """Applies `RULES` until none applies. Runs before composites are decomposed."""
 
     def run(self, graph: Graph) -> Graph:
-        build = stable_builder(BUILD)
+        build = _builder(BUILD, _TABLE, ())
 
         def visit(node: Node, operands: tuple[Value, ...]) -> Sequence[Value] | None:
             if node.operator.name not in _TABLE:
@@ -133,12 +139,18 @@ class Stabilize:
 
 
 def stable_builder(plain: Builder, opaque: Container[Value] = ()) -> RewritingBuilder:
-    """A builder that applies the rules to each node it makes, never looking at how the values in `opaque` were made."""
+    """A builder that applies `RULES` and `CLIPPED` to each node it makes.
 
+    Args:
+        plain: What it builds with.
+        opaque: Values whose making it never looks at.
+    """
+    return _builder(plain, _TABLE_BEFORE_GRADIENTS, opaque)
+
+
+def _builder(plain: Builder, table: Table, opaque: Container[Value]) -> RewritingBuilder:
     def rewrite(build: Builder, node: Node) -> Sequence[Value] | None:
-        if node.operator.name not in _TABLE:
-            return None
-        found = first_match(_TABLE, build, node, opaque)
+        found = first_match(table, build, node, opaque)
         return None if found is None else (found,)
 
     return RewritingBuilder(plain, rewrite)
