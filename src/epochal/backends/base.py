@@ -34,7 +34,9 @@ class Executable(Protocol):
 
     program: Program
 
-    def __call__(self, arguments: Sequence[Array], state: Sequence[Array] = (), num_threads: int | None = None) -> list[Array]:
+    def __call__(
+        self, arguments: Sequence[Array], state: Sequence[Array] = (), num_threads: int | None = None
+    ) -> list[Array]:
         """One run. `state` arrays that the program replaces are written in place; results are new arrays."""
         ...
 

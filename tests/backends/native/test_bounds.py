@@ -88,7 +88,7 @@ def check_launch(launch, rng):
     whole = run(launch, code, arrays, [(0, pieces)])
     single = run(launch, code, arrays, [(piece, piece + 1) for piece in reversed(range(pieces))])
     cuts = [pieces * part // 3 for part in range(4)]
-    thirds = run(launch, code, arrays, list(zip(cuts[:-1], cuts[1:], strict=True)))
+    thirds = run(launch, code, arrays, list(itertools.pairwise(cuts)))
     for one, other, third in zip(whole, single, thirds, strict=True):
         assert (one == other).all(), f"{kernel.key}: other bits piece by piece"
         assert (one == third).all(), f"{kernel.key}: other bits in three parts"
