@@ -37,9 +37,25 @@ def test_operands() -> None:
     check([a, b], [y], 0)
 
 
-def test_free_axes_out_of_order_stay() -> None:
-    a, b = matrix("a", 4, 3, 2), matrix("b", 4, 5)
-    y = BUILD.dot_general(transpose(a, 2, 1, 0), b, contract=((2,), (0,)), batch=((), ()))
+def test_free_axes_out_of_order() -> None:
+    """The product is transposed instead, if it is smaller and the operand's transpose has no other use."""
+    a, b, wide = matrix("a", 4, 3, 2), matrix("b", 4, 3), matrix("wide", 4, 50)
+    turned = transpose(a, 2, 1, 0)
+
+    def product(other: Value) -> Value:
+        return BUILD.dot_general(turned, other, contract=((2,), (0,)), batch=((), ()))
+
+    check([a, b], [product(b)], 1)
+    assert Products().run(Graph([a, b], [product(b)])).outputs[0].operator.name == "transpose"
+    assert Products().run(Graph([a, wide], [product(wide)])).outputs[0].operator.name == "dot_general"
+    assert Products().run(Graph([a, b], [product(b), turned])).outputs[0].operator.name == "dot_general"
+
+
+def test_both_operands_with_batches() -> None:
+    a, b = matrix("a", 2, 5, 3, 4, 6), matrix("b", 6, 5, 3, 2, 7)
+    left, right = transpose(a, 1, 3, 2, 0, 4), transpose(b, 3, 0, 4, 2, 1)
+    y = BUILD.dot_general(left, right, contract=((4, 2), (1, 3)), batch=((0,), (4,)))
+    assert y.shape == (5, 4, 2, 2, 7)
     check([a, b], [y], 1)
 
 

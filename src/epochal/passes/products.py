@@ -25,7 +25,8 @@ class Products:
 
         def visit(node: Node, operands: tuple[Value, ...]) -> Sequence[Value] | None:
             if node.operator.name == "dot_general":
-                return _without_transposed_operands(on_operands(node, operands)).outputs
+                lone = [uses[value] == 1 for value in node.inputs]
+                return (_without_transposed_operands(on_operands(node, operands), lone),)
             if node.operator.name != "transpose" or operands[0].operator.name != "dot_general":
                 return None
             found = None
@@ -56,23 +57,34 @@ def _transposed_product(node: Node, permutation: tuple[int, ...]) -> Value | Non
     return found
 
 
-def _without_transposed_operands(node: Node) -> Node:
-    """The product of what its operands are transposes of, where the free axes stay in order."""
+def _without_transposed_operands(node: Node, lone: Sequence[bool]) -> Value:
+    """The product of what its operands are transposes of.
+
+    Where their free axes stay in order that is all. Where they do not, the product is transposed instead, if it is no
+    larger than the operand and nothing else (`lone`, by operand) uses the operand's transpose.
+    """
     operands = list(node.inputs)
     contract, batch = list(node.parameters["contract"]), list(node.parameters["batch"])
-    changed = False
-    for side, value in enumerate(operands):
+    count = len(batch[0])
+    orders = [free_axes(value.type.rank, contract[side], batch[side]) for side, value in enumerate(operands)]
+    for side, value in enumerate(node.inputs):
         if value.operator.name != "transpose":
             continue
         permutation = value.node.parameters["permutation"]
-        free = [permutation[axis] for axis in free_axes(len(permutation), contract[side], batch[side])]
-        if free != sorted(free):
+        free = tuple(permutation[axis] for axis in orders[side])
+        if free != tuple(sorted(free)) and not (lone[side] and node.outputs[0].type.size <= value.type.size):
             continue
         operands[side] = value.node.inputs[0]
         contract[side] = tuple(permutation[axis] for axis in contract[side])
         batch[side] = tuple(permutation[axis] for axis in batch[side])
-        changed = True
-    if not changed:
-        return node
-    found: Value = BUILD.dot_general(*operands, contract=tuple(contract), batch=tuple(batch))
-    return found.node
+        orders[side] = free
+    if operands == list(node.inputs):
+        return node.outputs[0]
+    product: Value = BUILD.dot_general(*operands, contract=tuple(contract), batch=tuple(batch))
+    places = list(range(count))
+    for free in orders:
+        before = len(places)
+        places.extend(before + sorted(free).index(axis) for axis in free)
+    if places != sorted(places):
+        product = BUILD.transpose(product, permutation=tuple(places))
+    return product
