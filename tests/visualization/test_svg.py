@@ -110,3 +110,6 @@ def test_page_of_a_training_lists_what_was_wrong():
     assert "What it got wrong: 1 of 4" in text
     assert text.count("<img") == 1
     assert "A &amp; B" in text
+    assert "The model" not in text
+    picture = svg(PICTURE)
+    assert picture in page("T", [], {}, images, np.zeros(4), probabilities, picture)

@@ -45,7 +45,8 @@ def main(arguments: argparse.Namespace) -> int:
     right = int((said == y_test).sum())
     report(said, y_test, right, seconds)
     model.save(folder / "digits.keras")
-    write_page(folder / "digits.html", history.history, x_test, y_test, probabilities, seconds)
+    picture = keras.utils.plot_model(model, to_file=None)
+    write_page(folder / "digits.html", history.history, x_test, y_test, probabilities, seconds, picture.svg)
     print(f"\nThe model is in {folder / 'digits.keras'}; open {folder / 'digits.html'} to see what it got wrong.")
     return 0
 
@@ -84,11 +85,13 @@ def write_page(
     labels: np.ndarray,
     probabilities: np.ndarray,
     seconds: float,
+    picture: str,
 ) -> None:
-    """The page with the learning curves and the digits it got wrong."""
+    """The page with the model, the learning curves and the digits it got wrong."""
     right = (probabilities.argmax(axis=1) == labels).mean()
+    epochs = len(history["loss"])
     facts = (
-        f"{right:.2%} of {len(labels):,} held-out digits right after {len(history['loss'])} epochs "
+        f"{right:.2%} of {len(labels):,} held-out digits right after {epochs} epoch{'s' * (epochs > 1)} "
         f"and {seconds:.1f} seconds.",
         "Digits from MNIST by Y. LeCun and C. Cortes, CC BY-SA 3.0.",
     )
@@ -96,5 +99,5 @@ def write_page(
         "Loss": {"training": history["loss"], "held out": history["val_loss"]},
         "Accuracy": {"training": history["accuracy"], "held out": history["val_accuracy"]},
     }
-    text = training_page.page("Epochal: handwritten digits", facts, charts, images, labels, probabilities)
+    text = training_page.page("Epochal: handwritten digits", facts, charts, images, labels, probabilities, picture)
     path.write_text(text, encoding="utf-8")

@@ -55,8 +55,13 @@ class Drawing:
 
     picture: Picture
 
-    def _repr_svg_(self) -> str:
+    @property
+    def svg(self) -> str:
+        """The picture as an SVG document."""
         return svg(self.picture)
+
+    def _repr_svg_(self) -> str:
+        return self.svg
 
 
 def plot_model(
