@@ -19,6 +19,7 @@ from epochal.ir import Node, Value
 from epochal.tensor import Tensor
 from epochal.tensor import Variable as EagerVariable
 from epochal.tensor import context as contexts
+from epochal.tf.operators import attach
 from epochal.tf.shapes import TensorShape
 from epochal.topi.inventory import BUILD
 
@@ -133,6 +134,9 @@ class GraphTensor(Tensor):
 
     def __repr__(self) -> str:
         return f"<tf.Tensor '{self.name}' shape={TensorShape(self.shape)} dtype={self.dtype.name}>"
+
+
+attach(GraphTensor)
 
 
 class Graph(contexts.Context):

@@ -12,9 +12,9 @@ from epochal.ir import TensorType
 from epochal.tensor import Tensor, functions
 from epochal.tensor import Variable as EagerVariable
 from epochal.tensor import context as contexts
-from epochal.tensor.operators import attach
 from epochal.tf.conversion import to_tensor
 from epochal.tf.graph import Graph, GraphKeys, Operation, current_graph, default_session, get_default_graph
+from epochal.tf.operators import attach
 from epochal.tf.shapes import TensorShape
 from epochal.topi.inventory import BUILD
 
@@ -97,7 +97,8 @@ class GraphVariable:
         base = graph.unique_name(name or "Variable")
         self._base = base
         self.name = f"{base}:0"
-        with graph.control_dependencies(None), graph.name_scope(f"{base}/"):
+        # A variable made in a loop's body is the graph's all the same, and so is its first value.
+        with graph, graph.control_dependencies(None), graph.name_scope(f"{base}/"):
             value = (
                 initial_value() if callable(initial_value) and not hasattr(initial_value, "dtype") else initial_value
             )
