@@ -19,10 +19,18 @@ def _understood(value: Any) -> bool:
     return isinstance(value, (Tensor, *_SIMPLE)) or hasattr(value, "__epochal_tensor__")
 
 
+def _partner(tensor: Any, other: Any) -> Any:
+    """NumPy's floats take a float tensor's element type, as in TensorFlow, where `x * np.ones(3)` stays float32."""
+    if isinstance(other, (np.ndarray, np.floating)) and other.dtype.kind == "f":
+        kind = tensor.dtype
+        return convert(other, kind) if kind.is_floating and other.dtype != kind.numpy else other
+    return other
+
+
 def _forward(function: Callable[[Any, Any], Tensor]) -> Callable[[Any, Any], Any]:
     def method(self: Any, other: Any) -> Any:
         if other.__class__ is Tensor or _understood(other):
-            return function(self, other)
+            return function(self, _partner(self, other))
         return NotImplemented
 
     method.__doc__ = function.__doc__
@@ -32,7 +40,7 @@ def _forward(function: Callable[[Any, Any], Tensor]) -> Callable[[Any, Any], Any
 def _reflected(function: Callable[[Any, Any], Tensor]) -> Callable[[Any, Any], Any]:
     def method(self: Any, other: Any) -> Any:
         if _understood(other):
-            return function(other, self)
+            return function(_partner(self, other), self)
         return NotImplemented
 
     method.__doc__ = function.__doc__
