@@ -1,12 +1,13 @@
 """Layouts of pictures: ranks, crossings, and that nothing lies on anything else."""
 
+import doctest
 import itertools
 import random
 
 import pytest
 
 from epochal.errors import ArgumentError
-from epochal.visualization import Arrow, Box, Picture
+from epochal.visualization import Arrow, Box, Picture, placement
 from epochal.visualization.layering import layers
 from epochal.visualization.layout import layout
 from epochal.visualization.placement import settle
@@ -164,3 +165,9 @@ def test_pictures_of_nothing_and_of_loose_boxes():
 def test_wrong_pictures(boxes, arrows, direction, says):
     with pytest.raises(ArgumentError, match=says):
         Picture(boxes, arrows, direction=direction)
+
+
+def test_the_examples_in_the_documentation_hold():
+    found = doctest.testmod(placement)
+    assert found.attempted
+    assert not found.failed
