@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from epochal import config, tf
-from epochal.errors import ArgumentError, NotSupportedError, ShapeError
+from epochal.errors import ArgumentError, DTypeError, NotSupportedError, ShapeError
 
 
 @pytest.fixture
@@ -317,3 +317,40 @@ def test_images_at_pixel_centres():
     np.testing.assert_array_equal(tf.image.resize(image, [2, 4], "nearest").numpy()[0, :, 0], [0.0, 0.0, 1.0, 1.0])
     with pytest.raises(NotSupportedError, match="'bilinear' or 'nearest'"):
         tf.image.resize(image, [1, 1], "lanczos3")
+
+
+def test_the_tutorials_digits(tmp_path):
+    script = """
+        from tensorflow.examples.tutorials.mnist import input_data
+        from tensorflow.python.framework import ops
+        mnist = input_data.read_data_sets("MNIST_data", one_hot=True, seed=1)
+        ops.reset_default_graph()
+        seen = [mnist.train.next_batch(1000) for _ in range(8)]
+        print(mnist.train.num_examples, mnist.train.epochs_completed, seen[7][0].shape, seen[7][1].sum())
+        print(mnist.test.images.shape, mnist.test.images.max(), mnist.validation.labels.shape)
+        print(input_data.read_data_sets("", reshape=False).test.labels[:3].dtype)
+    """
+    done = run(script, path=tmp_path)
+    lines = done.stdout.splitlines()
+    assert lines[0] == "7500 1 (1000, 784) 1000.0", done.stderr
+    assert lines[1] == "(2000, 784) 1.0 (500, 10)"
+    assert not list(tmp_path.glob("MNIST*"))
+
+
+def test_operators_follow_tensorflows_rule(graph):
+    x, n = tf.placeholder(tf.float32, [None, 2]), tf.constant([1, 2])
+    v = tf.Variable([1.0, 2.0])
+    for result in (x * np.ones(2), np.ones(2) - x, x / np.sqrt(2.0), v + np.float64(1.0), 2.0**x, x @ np.eye(2)):
+        assert result.dtype is tf.float32
+    assert (n / n).dtype is tf.float64
+    assert (n // 2 + np.int64(1)).dtype is tf.int32
+    for call in (lambda: x + n, lambda: n * 2.5, lambda: v - tf.zeros([2], tf.float64), lambda: x > n):
+        with pytest.raises(DTypeError, match=r"does not match dtype.*tf\.cast"):
+            call()
+
+
+def test_eager_operators_keep_float32():
+    x = tf.ones([2])
+    assert (x * np.ones(2)).dtype is tf.float32
+    assert (np.float64(2.0) * x).dtype is tf.float32
+    assert (tf.Variable(1.0) - np.ones(3)).dtype is tf.float32

@@ -1,6 +1,6 @@
 """Python's operators on tensors and variables of a graph, by TensorFlow's rule for element types.
 
-Numbers and NumPy arrays take the tensor's element type (so ``x * np.ones(3)`` stays float32), and two tensors must agree.
+Numbers and NumPy arrays take the tensor's element type (so ``x * np.ones(3)`` stays float32); two tensors must agree.
 """
 
 from __future__ import annotations

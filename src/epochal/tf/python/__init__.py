@@ -1,0 +1,1 @@
+"""The parts of TensorFlow's inner package that tutorials import from."""

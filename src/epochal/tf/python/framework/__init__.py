@@ -1,0 +1,1 @@
+"""`tensorflow.python.framework`: what tutorials import from it."""
