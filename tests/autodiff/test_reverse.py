@@ -191,3 +191,14 @@ def test_a_scan_with_integers_among_its_operands() -> None:
     body = Graph([iw, ix, step, total], [BUILD.add(step, 1), BUILD.add(total, BUILD.mul(BUILD.square(picked), ix))])
     results = BUILD.scan(w, x, start, x, body=body, constants=2, carries=2, length=3)
     check_gradient(Graph([w, x], [results[1]]), [np.array([0.5, -1.0, 2.0]), np.array(0.7)])
+
+
+def test_a_carry_that_repeats_another_is_differentiated_with_it() -> None:
+    """As recurrent layers carry their last output beside their state."""
+    h, last, xs = scalar(), scalar(), make_input(tensor_type("float64", (3,)))
+    a, b, c = scalar(), scalar(), scalar()
+    new = BUILD.sin(BUILD.mul(a, c))
+    for length, results in ((3, [new, new]), (3, [new, new, new])):
+        final = BUILD.scan(h, last, xs, body=Graph([a, b, c], results), constants=0, carries=2, length=length)
+        check_gradient(Graph([h, last, xs], final), [np.array(0.7), np.array(0.2), np.array([0.5, -0.4, 0.9])])
+        check_gradient(Graph([h, last, xs], [final[1]]), [np.array(0.7), np.array(0.2), np.array([0.5, -0.4, 0.9])])

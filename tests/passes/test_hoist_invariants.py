@@ -85,3 +85,14 @@ def test_a_scan_of_which_nothing_is_left() -> None:
     w, iw = vectors("w", "iw")
     graph = Graph([w], [BUILD.scan(w, body=Graph([iw], [BUILD.neg(iw)]), constants=1, carries=0, length=3)])
     assert [node.operator.name for node in hoisted(graph).nodes()] == ["input", "neg", "broadcast"]
+
+
+def test_a_carry_that_repeats_another() -> None:
+    h, last = vectors("h", "last")
+    xs = make_input(tensor_type("float32", (3, 2)), "xs")
+    ih, il, ix = vectors("ih", "il", "ix")
+    new = BUILD.tanh(BUILD.add(ih, ix))
+    results = BUILD.scan(h, last, xs, body=Graph([ih, il, ix], [new, new]), constants=0, carries=2, length=3)
+    found = hoisted(Graph([h, last, xs], results))
+    assert found.outputs[0] is found.outputs[1]
+    assert found.outputs[0].node.parameters["carries"] == 1

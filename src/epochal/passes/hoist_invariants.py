@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from epochal.ir import Graph, Node, Value
 from epochal.passes.rebuild import rebuild
 from epochal.topi.inventory import BUILD
+from epochal.topi.scan_gradient import twin_carries
 from epochal.topi.subgraph import extract
 
 # Made again in each step: they compute nothing, and what they make may be much larger than what they make it from.
@@ -16,8 +17,8 @@ _FREE = frozenset({"broadcast", "reshape", "iota", "constant"})
 
 @dataclass(frozen=True)
 class HoistInvariants:
-    """Moves out of scans: nodes that depend on constants alone, carries that never change, sequences whose entries are
-    all alike, and stacked results that are.
+    """Moves out of scans: nodes that depend on constants alone, carries that never change or that only repeat another,
+    sequences whose entries are all alike, and stacked results that are.
     """
 
     def run(self, graph: Graph) -> Graph:
@@ -40,7 +41,8 @@ def _hoist(node: Node, operands: tuple[Value, ...]) -> Sequence[Value] | None:
             invariant.update(inner.outputs)
     hoisted = [value for value in _frontier(body, invariant) if value not in outside]
     alike = [value for value in body.outputs[carries:] if value in invariant]
-    if len(outside) == constants and not hoisted and not alike:
+    twins = twin_carries(body, constants, carries) if length else {}
+    if len(outside) == constants and not hoisted and not alike and not twins:
         return None
     computed = extract(BUILD, list(outside), [*hoisted, *alike])
     values = BUILD.evaluate(computed, list(outside.values()))
@@ -50,7 +52,7 @@ def _hoist(node: Node, operands: tuple[Value, ...]) -> Sequence[Value] | None:
         value: BUILD.broadcast(one, shape=(length, *one.shape))
         for value, one in zip(alike, values[len(hoisted) :], strict=True)
     }
-    left = [index for index in range(carries) if body.inputs[constants + index] not in outside]
+    left = [index for index in range(carries) if body.inputs[constants + index] not in outside and index not in twins]
     read = [index for index in range(constants + carries, len(operands)) if body.inputs[index] not in outside]
     stacked = [value for value in body.outputs[carries:] if value not in repeated]
     step = extract(
@@ -75,6 +77,7 @@ def _hoist(node: Node, operands: tuple[Value, ...]) -> Sequence[Value] | None:
         parameters,
     ) if left or stacked else ()  # fmt: skip
     finals = dict(zip(left, results, strict=False))
+    finals.update((index, finals[twin]) for index, twin in twins.items())
     stacks = iter(results[len(left) :])
     return [
         *(finals[index] if index in finals else operands[constants + index] for index in range(carries)),

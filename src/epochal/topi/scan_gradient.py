@@ -29,6 +29,19 @@ _CHEAP = frozenset(
 _MOST_REMADE = 8
 
 
+def twin_carries(body: Graph, constants: int, carries: int) -> dict[int, int]:
+    """Carries that no step reads and that get the same new values as another carry: the last of those is theirs."""
+    read = {value for node in body.nodes() for value in node.inputs}.union(body.outputs)
+    twins: dict[int, int] = {}
+    for index in range(carries):
+        if body.inputs[constants + index] not in read and body.outputs[index].operator.name != "input":
+            others = (other for other in range(carries) if other != index and other not in twins)
+            twin = next((other for other in others if body.outputs[other] is body.outputs[index]), None)
+            if twin is not None:
+                twins[index] = twin
+    return twins
+
+
 @dataclass(frozen=True)
 class _Step:
     """The gradient of one step, on fresh inputs.
@@ -162,7 +175,13 @@ def scan_gradient(
 ) -> list[Value | None]:
     """See the module's text. `inputs`: constants, initial carries, sequences."""
     fixed = constants + carries
-    carried = differentiable(body.outputs[:carries])
+    # What arrives at a carry that only repeats another arrives at that one.
+    twins = twin_carries(body, constants, carries) if length else {}
+    cotangents = list(cotangents)
+    for index, twin in twins.items():
+        one, other = cotangents[twin], cotangents[index]
+        cotangents[twin] = build.add(one, other) if one is not None and other is not None else one or other
+    carried = [index for index in differentiable(body.outputs[:carries]) if index not in twins]
     stacked = [index for index in range(carries, len(outputs)) if cotangents[index] is not None]
     step = _differentiate_step(build, body, carried, stacked)
     # A carry's gradient is handed from step to step even where the step itself has none.
@@ -176,9 +195,9 @@ def scan_gradient(
     of_slices = [value for value in step.gradients[fixed:] if value is not None]
     results = [*of_carries, *totals, *of_slices]
 
-    received = [*step.carried_cotangents, *step.stacked_cotangents]
+    backward_inputs = [*step.carried_cotangents, *step.stacked_cotangents, *sums]
     free = step.arguments[:constants] + step.arguments[fixed:]
-    kept = _kept_values(step.arguments, free, received + sums, results)
+    kept = _kept_values(step.arguments, free, backward_inputs, results)
     nodes = needed_nodes(results, set(kept).__contains__)
     used = {value for node in nodes for value in node.inputs}.union(results)
     shared, before, read = (
