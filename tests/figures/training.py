@@ -71,6 +71,7 @@ LOSSES = [
     ("SparseCategoricalCrossentropy", {}, "sparse"),
     ("SparseCategoricalCrossentropy", {"from_logits": True}, "sparse_logit"),
     ("SparseCategoricalCrossentropy", {"ignore_class": 2}, "sparse"),
+    ("CategoricalGeneralizedCrossEntropy", {"q": 0.3}, "sparse"),
     ("Dice", {}, "binary"),
     ("Tversky", {"alpha": 0.3, "beta": 0.7}, "binary"),
 ]
@@ -122,6 +123,14 @@ METRICS = [
     ("F1Score", {"threshold": 0.4}, "binary"),
     ("FBetaScore", {"average": "weighted", "beta": 2.0}, "onehot"),
     ("FBetaScore", {"average": "micro", "beta": 0.5, "threshold": 0.5}, "binary"),
+    ("MeanIoU", {"num_classes": 3}, "equal"),
+    ("MeanIoU", {"num_classes": 5, "sparse_y_pred": False}, "sparse"),
+    ("IoU", {"num_classes": 4, "target_class_ids": [0, 2, 3], "ignore_class": 1}, "equal"),
+    ("BinaryIoU", {"threshold": 0.4}, "binary"),
+    ("OneHotIoU", {"num_classes": 5, "target_class_ids": [1, 3]}, "onehot"),
+    ("OneHotMeanIoU", {"num_classes": 5}, "onehot"),
+    ("PearsonCorrelation", {}, "number"),
+    ("ConcordanceCorrelation", {"axis": -1}, "number"),
     ("R2Score", {}, "number"),
     ("R2Score", {"class_aggregation": "variance_weighted_average"}, "number"),
 ]
@@ -145,6 +154,7 @@ OPTIMIZERS = [
     ("Adadelta", {"learning_rate": 1.0}),
     ("Ftrl", {"learning_rate": 0.1, "l1_regularization_strength": 0.01, "beta": 0.1}),
     ("Lion", {"learning_rate": 0.1}),
+    ("Lamb", {"learning_rate": 0.1}),
     ("SGD", {"learning_rate": 0.1, "use_ema": True, "ema_momentum": 0.6, "ema_overwrite_frequency": 2}),
     ("Adam", {"learning_rate": 0.1, "gradient_accumulation_steps": 2}),
     ("SGD", {"momentum": 0.9, "gradient_accumulation_steps": 3, "weight_decay": 0.1, "clipnorm": 0.7}),
@@ -195,7 +205,10 @@ def metrics(out):
             metric = getattr(keras.metrics, name)(**arguments)
             for rows in (slice(0, 8), slice(8, 12)):
                 inputs = (pred[rows],) if name in ("Mean", "Sum") else (true[rows], pred[rows])
-                metric.update_state(*inputs, sample_weight=WEIGHT[rows] if weighted else None)
+                weight = WEIGHT[rows]
+                if name.endswith("IoU") and kind in ("equal", "binary"):  # these count entries, not samples
+                    weight = np.repeat(weight[:, None], 5, axis=1)
+                metric.update_state(*inputs, sample_weight=weight if weighted else None)
             out[f"metric_{index}" + ("_weighted" if weighted else "")] = np.asarray(metric.result())
 
 

@@ -384,3 +384,12 @@ def check_weight(weight: Tensor, values: Tensor) -> None:
 def _divide_no_nan(numerator: Tensor, denominator: Tensor) -> Tensor:
     nonzero = denominator != 0.0
     return functions.where(nonzero, numerator / functions.where(nonzero, denominator, 1.0), 0.0)
+
+
+def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float = 0.5) -> Tensor:
+    """``(1 - p^q) / q`` with p the probability of the true class: less moved by wrong labels (Zhang, Sabuncu 2018)."""
+    y_pred = convert(y_pred)
+    labels = drop_class_axis(convert(y_true), y_pred, -1)
+    classes = functions.one_hot(functions.cast(labels, "int32"), y_pred.shape[-1], dtype=y_pred.dtype)
+    p = functions.sum(classes * y_pred, axis=-1)
+    return (1.0 - functions.power(p, q)) / q

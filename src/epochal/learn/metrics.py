@@ -176,3 +176,24 @@ def f_beta(tp: Tensor, fp: Tensor, fn: Tensor, beta: float = 1.0) -> Tensor:
     precision = tp / (tp + fp + EPSILON)
     recall = tp / (tp + fn + EPSILON)
     return (1.0 + beta**2) * precision * recall / (beta**2 * precision + recall + EPSILON)
+
+
+def pearson_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
+    """Covariance over the product of the deviations, along `axis` (Pearson 1895)."""
+    y_true, y_pred = match_ranks(convert(y_true), convert(y_pred))
+    true, found = (
+        x - functions.mean(x, axis=axis, keepdims=True) for x in (functions.cast(y_true, y_pred.dtype), y_pred)
+    )
+    scale = functions.std(true, axis=axis) * functions.std(found, axis=axis)
+    return functions.mean(true * found, axis=axis) / scale
+
+
+def concordance_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
+    """``2 cov / (var_true + var_pred + (mean_true - mean_pred)^2)``, along `axis` (Lin 1989)."""
+    y_true, y_pred = match_ranks(convert(y_true), convert(y_pred))
+    y_true = functions.cast(y_true, y_pred.dtype)
+    means = [functions.mean(x, axis=axis, keepdims=True) for x in (y_true, y_pred)]
+    covariance = functions.mean((y_true - means[0]) * (y_pred - means[1]), axis=axis)
+    apart = functions.squeeze(functions.square(means[0] - means[1]), axis=axis)
+    spread = functions.var(y_true, axis=axis) + functions.var(y_pred, axis=axis) + apart
+    return 2.0 * covariance / (spread + EPSILON)

@@ -215,3 +215,38 @@ def global_norm(tensors: Sequence[Tensor | None]) -> Tensor:
             total = square if total is None else total + square
     assert total is not None, "no gradient to take the norm of"
     return functions.sqrt(total)
+
+
+def lamb(
+    variable: Tensor,
+    gradient: Tensor,
+    first: Tensor,
+    second: Tensor,
+    rate: Tensor,
+    step: Tensor,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """You et al. 2020: the direction is Adam's, the length of a step the rate times the norm of the weights.
+
+    Args:
+        variable: w.
+        gradient: g.
+        first: Running mean of g.
+        second: Running mean of g^2.
+        rate: Learning rate.
+        step: 1 on the first update.
+        beta_1: Decay of the first moment.
+        beta_2: Decay of the second moment.
+        epsilon: Added to the root of the second moment.
+    """
+    first = first + (gradient - first) * (1.0 - beta_1)
+    second = second + (functions.square(gradient) - second) * (1.0 - beta_2)
+    mean = first / (1.0 - functions.power(beta_1, step))
+    root = functions.sqrt(second / (1.0 - functions.power(beta_2, step)))
+    update = mean / (root + epsilon)
+    weights, length = functions.norm(variable), functions.norm(update)
+    both = functions.logical_and(weights > 0.0, length > 0.0)
+    ratio = functions.where(both, weights / functions.where(both, length, 1.0), 1.0)
+    return variable - rate * ratio * update, first, second

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from epochal.errors import ArgumentError
 from epochal.keras.losses.loss import LossFunctionWrapper
 from epochal.learn import losses
 from epochal.tensor import Tensor, convert, functions
@@ -215,3 +216,29 @@ class Tversky(_Configured):
         dtype: Any = None,
     ):
         super().__init__(losses.tversky, reduction, name, dtype, alpha=alpha, beta=beta, axis=axis)
+
+
+class CategoricalGeneralizedCrossEntropy(_Configured):
+    """Cross-entropy that wrong labels move less.
+
+    Args:
+        q: Between 0 (as cross-entropy) and 1 (as mean absolute error).
+        reduction: See `Loss`.
+        name: Name.
+        dtype: Element type.
+
+    Targets are class numbers.
+    """
+
+    _keeps_integers = True
+
+    def __init__(
+        self,
+        q: float = 0.5,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "categorical_generalized_cross_entropy",
+        dtype: Any = None,
+    ):
+        if not 0 < q < 1:
+            raise ArgumentError(f"q must be in the interval (0, 1). Received: q={q}")
+        super().__init__(losses.categorical_generalized_cross_entropy, reduction, name, dtype, q=q)

@@ -12,6 +12,7 @@ from epochal.keras.identifiers import unknown
 from epochal.keras.optimizers import schedules
 from epochal.keras.optimizers.adam import Adam, Adamax, AdamW, Nadam
 from epochal.keras.optimizers.descent import SGD
+from epochal.keras.optimizers.lamb import Lamb
 from epochal.keras.optimizers.moments import Adadelta, Adagrad, Ftrl, Lion, RMSprop
 from epochal.keras.optimizers.optimizer import Optimizer
 from epochal.keras.saving.registry import registered_object
@@ -25,6 +26,7 @@ CLASSES: tuple[type[Optimizer], ...] = (
     AdamW,
     Adamax,
     Ftrl,
+    Lamb,
     Lion,
     Nadam,
     Optimizer,
@@ -80,6 +82,7 @@ __all__ = [
     "AdamW",
     "Adamax",
     "Ftrl",
+    "Lamb",
     "Lion",
     "Nadam",
     "Optimizer",
