@@ -18,6 +18,7 @@ _NAMES = {
     ),
     "epochal.tensor": ("GradientTape Tensor TensorSpec function is_tensor"),
     "epochal.tf.array_ops": (
+        "broadcast_static_shape depth_to_space dimension_value ensure_shape lin_space=linspace space_to_depth "
         "broadcast_to concat constant convert_to_tensor expand_dims eye fill gather get_static_value identity "
         "linspace one_hot ones ones_like pad range rank reshape reverse shape size slice split squeeze stack "
         "stop_gradient tile transpose unstack where zeros zeros_like"
@@ -28,11 +29,14 @@ _NAMES = {
     ),
     "epochal.tf.config_proto": ("ConfigProto GPUOptions"),
     "epochal.tf.flow": (
+        "add_to_collections get_collection_ref "
         "add_to_collection case cond control_dependencies device get_collection group init_scope name_scope no_op "
         "switch_case tuple=tuple_ while_loop"
     ),
-    "epochal.tf.differentiation": ("clip_by_global_norm clip_by_norm global_norm gradients"),
-    "epochal.tf.functional": ("foldl foldr map_fn scan"),
+    "epochal.tf.differentiation": (
+        "UnconnectedGradients clip_by_average_norm hessians clip_by_global_norm clip_by_norm global_norm gradients"
+    ),
+    "epochal.tf.functional": ("vectorized_map foldl foldr map_fn scan"),
     "epochal.tf.graph": (
         "Graph GraphKeys Operation disable_eager_execution enable_eager_execution executing_eagerly "
         "get_default_graph reset_default_graph disable_v2_behavior=disable_eager_execution "
@@ -44,11 +48,13 @@ _NAMES = {
         "truncated_normal_initializer variance_scaling_initializer zeros_initializer"
     ),
     "epochal.tf.linalg": (
+        "matrix_diag=diag matrix_diag_part=diag_part matrix_solve_ls=lstsq qr cross "
         "cholesky matrix_band_part=band_part matrix_determinant=det matrix_inverse=inv "
         "matrix_set_diag=set_diag matrix_solve=solve matrix_transpose "
         "matrix_triangular_solve=triangular_solve self_adjoint_eig=eigh svd"
     ),
     "epochal.tf.math_ops": (
+        "arg_max arg_min invert_permutation saturate_cast truncatediv "
         "abs accumulate_n acos acosh add add_n argmax argmin asin asinh atan atan2 atanh batch_matmul cast "
         "ceil clip_by_value confusion_matrix cos cosh count_nonzero cumprod cumsum digamma div "
         "div_no_nan=divide_no_nan divide einsum equal erf erfc exp expm1 floor floor_div=floordiv floordiv "
@@ -79,8 +85,24 @@ _NAMES = {
     ),
     "epochal.tf.session": ("InteractiveSession Session get_default_session"),
     "epochal.tf.shapes": ("Dimension TensorShape"),
-    "epochal.tf.scopes": ("AUTO_REUSE get_variable get_variable_scope variable_scope"),
+    "epochal.tf.scopes": (
+        "VariableScope get_local_variable make_template AUTO_REUSE get_variable get_variable_scope variable_scope"
+    ),
+    "epochal.tf.image": ("random_crop"),
+    "epochal.tf.errors": ("OpError"),
+    "epochal.tf.refused": (
+        "FIFOQueue FixedLenFeature GraphDef RaggedTensor RandomShuffleQueue RegisterGradient SparseTensor "
+        "TFRecordReader TensorArray TextLineReader complex128 complex64 custom_gradient decode_csv decode_raw "
+        "distribute distributions estimator feature_column import_graph_def lookup parse_single_example ragged read_file saved_model "
+        "sparse_placeholder sparse_tensor_dense_matmul string tpu"
+    ),
+    "epochal.tf.switches": (
+        "GraphOptions OptimizerOptions RunMetadata RunOptions disable_control_flow_v2 disable_resource_variables "
+        "disable_tensor_equality disable_v2_tensorshape enable_control_flow_v2 enable_resource_variables "
+        "enable_tensor_equality enable_v2_tensorshape get_logger"
+    ),
     "epochal.tf.variables": (
+        "all_variables initialize_local_variables initialize_variables model_variables moving_average_variables "
         "Variable assign assign_add assign_sub is_variable_initialized report_uninitialized_variables scatter_add "
         "scatter_sub scatter_update global_variables global_variables_initializer initialize_all_variables "
         "local_variables local_variables_initializer trainable_variables variables_initializer"

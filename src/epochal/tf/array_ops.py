@@ -272,3 +272,45 @@ def get_static_value(tensor: Any) -> Any:
 def static_shape(tensor: Any) -> TensorShape:
     """The shape as far as it is known."""
     return TensorShape(to_tensor(tensor).shape)
+
+
+def depth_to_space(input: Any, block_size: int, data_format: str = "NHWC", name: str | None = None) -> Tensor:
+    """Channels laid out as blocks of pixels: [n, height b, width b, channels / b^2]."""
+    tensor, b = to_tensor(input), int(block_size)
+    n, height, width, channels = tensor.dimensions
+    if data_format != "NHWC" or not isinstance(channels, int) or channels % (b * b):
+        raise ShapeError(f"depth_to_space: {tensor.shape} has no multiple of {b * b} channels last.")
+    parts = functions.reshape(tensor, (n, height, width, b, b, channels // (b * b)))
+    return functions.reshape(
+        functions.transpose(parts, (0, 1, 3, 2, 4, 5)), (n, height * b, width * b, channels // (b * b))
+    )
+
+
+def space_to_depth(input: Any, block_size: int, data_format: str = "NHWC", name: str | None = None) -> Tensor:
+    """Blocks of pixels as channels: [n, height / b, width / b, channels b^2]."""
+    tensor, b = to_tensor(input), int(block_size)
+    n, height, width, channels = tensor.dimensions
+    known = isinstance(height, int) and isinstance(width, int)
+    if data_format != "NHWC" or not known or height % b or width % b:
+        raise ShapeError(f"space_to_depth: height and width of {tensor.shape} are no multiples of {b}.")
+    parts = functions.reshape(tensor, (n, height // b, b, width // b, b, channels))
+    return functions.reshape(
+        functions.transpose(parts, (0, 1, 3, 2, 4, 5)), (n, height // b, width // b, channels * b * b)
+    )
+
+
+def ensure_shape(x: Any, shape: Any, name: str | None = None) -> Tensor:
+    """`x` itself, if its shape, as far as it is known, is compatible with `shape`."""
+    tensor = to_tensor(x)
+    TensorShape(tensor.shape).merge_with(TensorShape(shape))
+    return tensor
+
+
+def dimension_value(dimension: Any) -> int | None:
+    """A dimension as an int, or ``None``."""
+    return None if dimension is None else int(dimension)
+
+
+def broadcast_static_shape(shape_x: Any, shape_y: Any) -> TensorShape:
+    """The shape of two shapes broadcast."""
+    return TensorShape(np.broadcast_shapes(tuple(shape_x), tuple(shape_y)))

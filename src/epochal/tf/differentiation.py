@@ -128,3 +128,38 @@ def clip_by_norm(t: Any, clip_norm: Any, axes: Any = None, name: str | None = No
     square = functions.sum(functions.square(tensor), axis=axes, keepdims=axes is not None)
     norm = functions.sqrt(functions.where(functions.greater(square, 0.0), square, functions.ones_like(square)))
     return tensor * clip_norm / functions.maximum(norm, clip_norm)
+
+
+def hessians(
+    ys: Any, xs: Any, name: str = "hessians", colocate_gradients_with_ops: bool = False, gate_gradients: bool = False,
+    aggregation_method: Any = None,
+) -> list[Tensor]:  # fmt: skip
+    """The second derivatives of ``sum(ys)`` by each x, which has a known shape: [*x.shape, *x.shape]."""
+    found = []
+    for x in _listed(xs):
+        source = to_tensor(x)
+        if None in source.shape:
+            raise ShapeError(f"hessians needs tensors of known shape. Received: {source.shape}")
+        (slope,) = gradients(ys, [source])
+        if slope is None:
+            raise ArgumentError("hessians: ys do not depend on an x.")
+        flat = functions.reshape(slope, (-1,))
+        rows = [gradients(flat[index], [source])[0] for index in range(source.size or 0)]
+        whole = functions.stack([functions.zeros_like(source) if row is None else row for row in rows])
+        found.append(functions.reshape(whole, (*source.shape, *source.shape)))
+    return found
+
+
+def clip_by_average_norm(t: Any, clip_norm: Any, name: str | None = None) -> Tensor:
+    """`t` scaled down to a root mean square norm (norm over number of elements) of `clip_norm`, if it is more."""
+    tensor = to_tensor(t)
+    count = functions.cast(functions.prod(functions.shape(tensor)), tensor.dtype)
+    norm = functions.sqrt(functions.sum(functions.square(tensor))) / count
+    return tensor * clip_norm / functions.maximum(norm, clip_norm)
+
+
+class UnconnectedGradients:
+    """What the gradient is where there is no dependence: ``None``, or zeros."""
+
+    NONE = "none"
+    ZERO = "zero"

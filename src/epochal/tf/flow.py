@@ -166,3 +166,14 @@ def get_collection(key: str, scope: str | None = None) -> list[Any]:
 def add_to_collection(name: str, value: Any) -> None:
     """Adds to a collection of the current graph."""
     get_default_graph().add_to_collection(name, value)
+
+
+def add_to_collections(names: Any, value: Any) -> None:
+    """Adds to several collections of the current graph."""
+    for name in [names] if isinstance(names, str) else names:
+        add_to_collection(name, value)
+
+
+def get_collection_ref(key: str) -> list[Any]:
+    """The collection itself: what is added to the list is added to the collection."""
+    return get_default_graph().get_collection_ref(key)

@@ -107,3 +107,8 @@ def foldr(
 ) -> Any:  # fmt: skip
     """The last value of ``a = fn(a, x)`` for each entry x along axis 0, from the last."""
     return _fold(fn, elems, initializer, reverse=True)
+
+
+def vectorized_map(fn: Callable[[Any], Any], elems: Any, fallback_to_while_loop: bool = True, warn: bool = True) -> Any:
+    """`map_fn`: one entry after another."""
+    return map_fn(fn, elems)

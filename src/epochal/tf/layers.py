@@ -14,6 +14,7 @@ from typing import Any
 from epochal.errors import ArgumentError, NotSupportedError, ShapeError
 from epochal.tensor import Tensor, functions
 from epochal.tf import nn
+from epochal.tf.array_ops import identity
 from epochal.tf.conversion import to_tensor
 from epochal.tf.flow import cond
 from epochal.tf.graph import GraphKeys, current_graph, get_default_graph
@@ -375,7 +376,7 @@ class Dropout(Layer):
 
     def call(self, inputs: Tensor, training: Any = False) -> Tensor:
         if training is None or (isinstance(training, (bool, int)) and not training):
-            return nn.identity(inputs)
+            return identity(inputs)
         dropped = nn.dropout(inputs, rate=self.rate, noise_shape=self._noise_shape, seed=self._seed)
         if isinstance(training, (bool, int)):
             return dropped

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from epochal import dtypes
 from epochal.errors import ArgumentError
 from epochal.tensor import Tensor, functions
@@ -336,3 +338,86 @@ mul, sub, neg = multiply, subtract, negative
 rint = round
 accumulate_n = add_n
 batch_matmul = matmul
+
+
+@operation("EuclideanNorm")
+def reduce_euclidean_norm(input_tensor: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """The root of the sum of squares along `axis`."""
+    return functions.sqrt(functions.sum(functions.square(to_tensor(input_tensor)), axis=axes(axis), keepdims=keepdims))
+
+
+@operation("ReciprocalNoNan")
+def reciprocal_no_nan(x: Any) -> Tensor:
+    """``1 / x``, 0 where x is 0."""
+    tensor = to_tensor(x)
+    return functions.divide_no_nan(functions.ones_like(tensor), tensor)
+
+
+@operation("Xdivy")
+def xdivy(x: Any, y: Any) -> Tensor:
+    """``x / y``, 0 where x is 0."""
+    first, second = pair("Xdivy", x, y)
+    zero = functions.equal(first, 0)
+    return functions.where(zero, functions.zeros_like(first), first / functions.where(zero, 1.0, second))
+
+
+@operation("Xlog1py")
+def xlog1py(x: Any, y: Any) -> Tensor:
+    """``x log(1 + y)``, 0 where x is 0."""
+    first, second = pair("Xlog1py", x, y)
+    zero = functions.equal(first, 0)
+    return functions.where(
+        zero, functions.zeros_like(first), first * functions.log1p(functions.where(zero, 1.0, second))
+    )
+
+
+@operation("IsNonDecreasing")
+def is_non_decreasing(x: Any) -> Tensor:
+    """Whether no element is below the one before it."""
+    flat = functions.ravel(to_tensor(x))
+    return functions.all(functions.greater_equal(flat[1:], flat[:-1]))
+
+
+@operation("IsStrictlyIncreasing")
+def is_strictly_increasing(x: Any) -> Tensor:
+    """Whether each element is above the one before it."""
+    flat = functions.ravel(to_tensor(x))
+    return functions.all(functions.greater(flat[1:], flat[:-1]))
+
+
+@operation("TruncateDiv")
+def truncatediv(x: Any, y: Any) -> Tensor:
+    """``x / y`` rounded towards 0; integers stay integers."""
+    first, second = pair("TruncateDiv", x, y)
+    return functions.cast(functions.trunc(_exact(first) / _exact(second)), first.dtype)
+
+
+def _exact(x: Tensor) -> Tensor:
+    return x if x.dtype.is_floating else functions.cast(x, "float64")
+
+
+@operation("SaturateCast")
+def saturate_cast(value: Any, dtype: Any) -> Tensor:
+    """`cast`, with what `dtype` cannot hold cut to its range."""
+    tensor, kind = to_tensor(value), dtypes.get(dtype)
+    if not kind.is_floating:
+        limits = np.iinfo(kind.numpy)
+        tensor = functions.clip(tensor, limits.min, limits.max)
+    return functions.cast(tensor, kind)
+
+
+@operation("InvertPermutation")
+def invert_permutation(x: Any) -> Tensor:
+    """The permutation that undoes `x`."""
+    order = to_tensor(x)
+    return functions.cast(functions.argsort(order), order.dtype)
+
+
+def arg_max(input: Any, dimension: Any, output_type: Any = dtypes.int64, name: str | None = None) -> Tensor:
+    """`argmax` under TensorFlow 1's name."""
+    return argmax(input, dimension, output_type, name=name)
+
+
+def arg_min(input: Any, dimension: Any, output_type: Any = dtypes.int64, name: str | None = None) -> Tensor:
+    """`argmin` under TensorFlow 1's name."""
+    return argmin(input, dimension, output_type, name=name)

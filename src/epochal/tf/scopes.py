@@ -254,3 +254,24 @@ class _Start:
 
     def __call__(self) -> Any:
         return self._initializer(self._sizes, dtype=self._element)
+
+
+def get_local_variable(name: str, shape: Any = None, dtype: Any = None, initializer: Any = None, **others: Any) -> Any:
+    """`get_variable`, not trainable, in the collection of local variables."""
+    options = {**others, "collections": [GraphKeys.LOCAL_VARIABLES], "trainable": False}
+    return get_variable(name, shape, dtype, initializer, **options)
+
+
+def make_template(name_: str, func_: Callable[..., Any], create_scope_now_: bool = False, **kwargs: Any) -> Any:
+    """`func_` as a function that makes its variables in the first call and finds them in later ones."""
+    scopes: list[VariableScope] = []
+
+    def call(*arguments: Any, **keywords: Any) -> Any:
+        if scopes:
+            with variable_scope(scopes[0], reuse=True):
+                return func_(*arguments, **{**kwargs, **keywords})
+        with variable_scope(None, name_) as scope:
+            scopes.append(scope)
+            return func_(*arguments, **{**kwargs, **keywords})
+
+    return call

@@ -302,3 +302,18 @@ def is_variable_initialized(variable: Any, name: str | None = None) -> Any:
 
 
 report_uninitialized_variables = is_variable_initialized
+
+
+def moving_average_variables(scope: str | None = None) -> list[Any]:
+    """Those that have a moving average."""
+    return get_default_graph().get_collection(GraphKeys.MOVING_AVERAGE_VARIABLES, scope)
+
+
+def model_variables(scope: str | None = None) -> list[Any]:
+    """Those in the collection of model variables."""
+    return get_default_graph().get_collection(GraphKeys.MODEL_VARIABLES, scope)
+
+
+all_variables = global_variables
+initialize_variables = variables_initializer
+initialize_local_variables = local_variables_initializer
