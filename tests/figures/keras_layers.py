@@ -122,6 +122,9 @@ CASES = {
     "alpha_dropout_inference": (L.AlphaDropout(0.3), [TABLE], False),
     "category_encoding": (L.CategoryEncoding(num_tokens=7), ["words"], None),
     "category_encoding_count": (L.CategoryEncoding(num_tokens=8, output_mode="count"), ["words"], None),
+    "up_sampling2d_bilinear": (L.UpSampling2D((2, 3), interpolation="bilinear"), [IMAGE], None),
+    "resizing": (L.Resizing(9, 4), [IMAGE], None),
+    "resizing_nearest": (L.Resizing(4, 7, interpolation="nearest"), [IMAGE], None),
     "activity_regularization": (L.ActivityRegularization(l1=0.1, l2=0.2), [TABLE], None),
 }
 

@@ -9,7 +9,7 @@ _AUGMENTATION = (
     "MaxNumBoundingBoxes MixUp Pipeline RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter "
     "RandomContrast RandomCrop RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale "
     "RandomHue RandomInvert RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness "
-    "RandomShear RandomTranslation RandomZoom Resizing Solarization"
+    "RandomShear RandomTranslation RandomZoom Solarization"
 )
 _TEXT = "Discretization HashedCrossing Hashing IntegerLookup StringLookup TextVectorization"
 _OTHER = {
@@ -30,8 +30,8 @@ _OTHER = {
 LAYERS: dict[str, str] = {
     **dict.fromkeys(
         _AUGMENTATION.split(),
-        "Prepare images before training, or in a Lambda layer. What exists for images: Rescaling, Normalization, "
-        "Cropping2D, ZeroPadding2D, UpSampling2D, GaussianNoise, Dropout.",
+        "Prepare images before training, or in a Lambda layer. What exists for images: Rescaling, Resizing, "
+        "Normalization, Cropping2D, ZeroPadding2D, UpSampling2D, GaussianNoise, Dropout.",
     ),
     **dict.fromkeys(
         _TEXT.split(),

@@ -6,8 +6,33 @@ from collections.abc import Callable
 from typing import Any
 
 from epochal.tree import assert_same_structure as _assert_same_structure
-from epochal.tree import flatten, flatten_with_path, is_nested, map_structure
+from epochal.tree import flatten as _flatten
+from epochal.tree import flatten_with_path as _flatten_with_path
+from epochal.tree import is_nested as _is_nested
+from epochal.tree import map_structure as _map_structure
 from epochal.tree import pack_like as _pack_like
+
+
+def is_nested(structure: Any) -> bool:
+    """Whether `structure` is a list, tuple or dictionary."""
+    return _is_nested(structure)
+
+
+def flatten(structure: Any) -> list[Any]:
+    """The leaves, in order."""
+    return _flatten(structure)
+
+
+def flatten_with_path(structure: Any) -> list[tuple[Any, Any]]:
+    """The leaves, each with the keys that lead to it."""
+    return _flatten_with_path(structure)
+
+
+def map_structure(func: Callable[..., Any], *structures: Any, none_is_leaf: bool = True) -> Any:
+    """`func` of each leaf, or of the leaves at one place of several structures; ``None`` too, or as it is."""
+    if none_is_leaf:
+        return _map_structure(func, *structures)
+    return _map_structure(lambda *leaves: None if leaves[0] is None else func(*leaves), *structures)
 
 
 def assert_same_structure(a: Any, b: Any, check_types: bool = True) -> None:

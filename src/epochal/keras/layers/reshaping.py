@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from epochal.errors import ArgumentError, ShapeError
+from epochal.errors import ArgumentError, NotSupportedError, ShapeError
 from epochal.keras import settings
 from epochal.keras.layers.input_spec import InputSpec
 from epochal.keras.layers.layer import Layer
-from epochal.keras.layers.sizes import integers
+from epochal.keras.layers.sizes import integers, positive
+from epochal.learn.images import resize
 from epochal.tensor import Tensor
 from epochal.tensor import functions as F
 
@@ -310,7 +311,7 @@ class UpSampling2D(_Spatial):
     Args:
         size: How often, an integer or one an axis.
         data_format: Where the channels are.
-        interpolation: Only ``"nearest"``.
+        interpolation: ``"nearest"``, or ``"bilinear"``: between the centres of pixels.
         **kwargs: Of `Layer`.
     """
 
@@ -318,15 +319,18 @@ class UpSampling2D(_Spatial):
         self, size: Any = (2, 2), data_format: str | None = None, interpolation: str = "nearest", **kwargs: Any
     ) -> None:
         super().__init__(data_format, **kwargs)
-        if interpolation != "nearest":
+        if interpolation not in ("nearest", "bilinear"):
             raise ArgumentError(
-                "`interpolation` of UpSampling2D must be 'nearest'; others are not supported. Received: "
+                "`interpolation` of UpSampling2D must be 'nearest' or 'bilinear'; others are not supported. Received: "
                 f"{interpolation!r}"
             )
         self.size = integers(size, self._axes, "size")
         self.interpolation = interpolation
 
     def call(self, inputs: Any) -> Tensor:
+        if self.interpolation == "bilinear":
+            size = self._space(self.compute_output_shape(inputs.shape))
+            return resize(inputs, size, "bilinear", self._first())
         for axis, times in enumerate(self.size, self._first()):
             inputs = F.repeat(inputs, times, axis=axis)
         return inputs
@@ -373,3 +377,64 @@ class UpSampling3D(UpSampling2D):
 
     def get_config(self) -> dict[str, Any]:
         return {**Layer.get_config(self), "size": self.size, "data_format": self.data_format}
+
+
+class Resizing(_Movement):
+    """Images of another size.
+
+    Args:
+        height: Rows.
+        width: Columns.
+        interpolation: ``"bilinear"`` or ``"nearest"``.
+        crop_to_aspect_ratio: Not supported.
+        pad_to_aspect_ratio: Not supported.
+        fill_mode: No effect.
+        fill_value: No effect.
+        antialias: Not supported.
+        data_format: Where the channels are.
+        **kwargs: Of `Layer`.
+    """
+
+    def __init__(
+        self,
+        height: int,
+        width: int,
+        interpolation: str = "bilinear",
+        crop_to_aspect_ratio: bool = False,
+        pad_to_aspect_ratio: bool = False,
+        fill_mode: str = "constant",
+        fill_value: float = 0.0,
+        antialias: bool = False,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.height = positive(height, "height")
+        self.width = positive(width, "width")
+        self.data_format = settings.standardize_data_format(data_format)
+        if antialias or crop_to_aspect_ratio or pad_to_aspect_ratio:
+            raise NotSupportedError(
+                "Resizing with `antialias` or to an aspect ratio is not supported. Crop or pad before."
+            )
+        self._how: dict[str, Any] = {
+            "interpolation": interpolation,
+            "antialias": antialias,
+            "crop_to_aspect_ratio": crop_to_aspect_ratio,
+            "pad_to_aspect_ratio": pad_to_aspect_ratio,
+            "fill_mode": fill_mode,
+            "fill_value": fill_value,
+        }
+
+    def call(self, inputs: Any) -> Tensor:
+        rows = -2 if self.data_format == "channels_first" else -3
+        return resize(inputs, (self.height, self.width), self._how["interpolation"], rows)
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+        shape = list(input_shape)
+        rows = len(shape) - (2 if self.data_format == "channels_first" else 3)
+        shape[rows : rows + 2] = [self.height, self.width]
+        return tuple(shape)
+
+    def get_config(self) -> dict[str, Any]:
+        size = {"height": self.height, "width": self.width}
+        return {**super().get_config(), **size, **self._how, "data_format": self.data_format}

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from epochal.errors import NotSupportedError
+from epochal.errors import ArgumentError, NotSupportedError
 from epochal.ir import Symbol
 from epochal.keras import settings
 from epochal.tensor import Tensor, convert
@@ -73,3 +73,26 @@ def map(f: Callable[..., Any], xs: Any) -> Any:
 def vectorized_map(function: Callable[..., Any], elements: Any) -> Any:
     """As `map`."""
     return F.map_fn(function, elements)
+
+
+def slice(inputs: Any, start_indices: Any, shape: Any) -> Tensor:
+    """A block of `inputs`: from `start_indices`, of size `shape`."""
+    return F.slice(inputs, start_indices, shape)
+
+
+def slice_update(inputs: Any, start_indices: Any, updates: Any) -> Tensor:
+    """`inputs` with the block from `start_indices` on replaced by `updates`."""
+    return F.slice_update(inputs, start_indices, updates)
+
+
+def segment_sum(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> Tensor:
+    """Sums of the slices along axis 0 that share a number in `segment_ids`."""
+    return F.segment_sum(data, segment_ids, num_segments)
+
+
+def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Tensor]:
+    """The slices along an axis."""
+    parts = list(F.unstack(x, axis=axis))
+    if num is not None and num != len(parts):
+        raise ArgumentError(f"`num` must be the size of axis {axis}, {len(parts)}. Received: num={num}")
+    return parts

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from epochal.errors import ArgumentError, NotSupportedError, ShapeError
+from epochal.errors import ArgumentError, NotSupportedError
 from epochal.keras import settings
+from epochal.learn.images import resize as images_of_size
 from epochal.tensor import Tensor, convert
 from epochal.tensor import functions as F
 
@@ -27,47 +28,10 @@ def resize(
     fill_value: float = 0.0,
     data_format: str | None = None,
 ) -> Tensor:
-    """Images of another size, as TensorFlow and Keras compute them (centres of pixels at halves).
-
-    Args:
-        images: One image or several.
-        size: Rows and columns.
-        interpolation: ``"bilinear"`` or ``"nearest"``.
-        antialias: Not supported.
-        crop_to_aspect_ratio: Not supported.
-        pad_to_aspect_ratio: Not supported.
-        fill_mode: No effect.
-        fill_value: No effect.
-        data_format: Where the channels are.
-    """
+    """Images of another size; see `epochal.learn.images.resize`. Cropping and padding to a shape are not supported."""
     if antialias or crop_to_aspect_ratio or pad_to_aspect_ratio:
         raise NotSupportedError("resize with `antialias` or to an aspect ratio is not supported. Crop or pad before.")
-    if interpolation not in ("bilinear", "nearest"):
-        raise NotSupportedError(f"`interpolation` must be 'bilinear' or 'nearest'. Received: {interpolation!r}")
-    tensor = convert(images)
-    rows = tensor.ndim - (2 if _first(data_format) else 3)
-    for axis, wanted in enumerate(size, rows):
-        tensor = _along(tensor, axis, int(wanted), interpolation)
-    return tensor
-
-
-def _along(x: Tensor, axis: int, wanted: int, interpolation: str) -> Tensor:
-    size = x.shape[axis]
-    if size is None:
-        raise ShapeError(f"resize needs known rows and columns. Received shape: {x.shape}")
-    if size == wanted:
-        return x
-    centres = (np.arange(wanted) + 0.5) * (size / wanted)
-    if interpolation == "nearest":
-        return F.take(x, np.minimum(centres.astype("int32"), size - 1), axis=axis)
-    places = np.clip(centres - 0.5, 0, size - 1)
-    low = np.floor(places).astype("int32")
-    high = np.minimum(low + 1, size - 1).astype("int32")
-    weight = (places - low).astype("float32").reshape((-1,) + (1,) * (x.ndim - 1 - axis))
-    numbers = x if x.dtype.is_floating else F.cast(x, "float32")
-    before, after = F.take(numbers, low, axis=axis), F.take(numbers, high, axis=axis)
-    result = F.add(before, F.multiply(F.subtract(after, before), F.cast(weight, numbers.dtype)))
-    return result if x.dtype.is_floating else F.cast(result, x.dtype)
+    return images_of_size(images, size, interpolation, -2 if _first(data_format) else -3)
 
 
 def rgb_to_grayscale(images: Any, data_format: str | None = None) -> Tensor:

@@ -116,6 +116,46 @@ def scatter_update(inputs: Any, indices: Any, updates: Any, reduction: str | Non
     return F.scatter_nd_update(inputs, indices, updates)
 
 
+def max(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Tensor:
+    """Greatest element, and at least `initial`."""
+    result = F.max(x, axis=axis, keepdims=keepdims)
+    return result if initial is None else F.maximum(result, initial)
+
+
+def min(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Tensor:
+    """Least element, and at most `initial`."""
+    result = F.min(x, axis=axis, keepdims=keepdims)
+    return result if initial is None else F.minimum(result, initial)
+
+
+def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+    """Diagonals of the planes of two axes, along a new last axis."""
+    return F.diagonal(F.moveaxis(x, (axis1, axis2), (-2, -1)), offset)
+
+
+def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+    """Sums of the diagonals."""
+    return F.sum(diagonal(x, offset, axis1, axis2), axis=-1)
+
+
+def linspace(
+    start: Any,
+    stop: Any,
+    num: int = 50,
+    endpoint: bool = True,
+    retstep: bool = False,
+    dtype: Any = None,
+    axis: int = 0,
+) -> Any:
+    """Equally spaced numbers, and their distance if `retstep`."""
+    numbers = F.linspace(start, stop, num, endpoint, dtype)
+    numbers = numbers if axis == 0 else F.moveaxis(numbers, 0, axis)
+    if not retstep:
+        return numbers
+    steps = num - 1 if endpoint else num
+    return numbers, F.divide(F.subtract(stop, start), float(steps) if steps else float("nan"))
+
+
 def __getattr__(name: str) -> Any:
     """The other functions of `keras.ops`, which Keras lists here as well."""
     if not name.startswith("__"):
