@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from epochal.ir import Build, Graph, Value
 from epochal.topi.subgraph import differentiable, extract, inputs_like, needed_nodes, or_zeros, zeros
@@ -161,6 +162,64 @@ def _keep(
     return stacks[carries:]
 
 
+def _backward(
+    build: Build,
+    inputs: Sequence[Value],
+    step: _Step,
+    sums: Sequence[Value],
+    results: Sequence[Value],
+    starts: Sequence[Value],
+    stacked: Sequence[Value | None],
+    *,
+    constants: int,
+    carries: int,
+    length: int,
+    reverse: bool,
+) -> tuple[Value, ...]:
+    """The backward scan.
+
+    Args:
+        build: Builds nodes.
+        inputs: Operands of the forward scan.
+        step: Its step, differentiated.
+        sums: Inputs that stand for the gradients of constants so far.
+        results: What a backward step computes: carries, sums, then slices.
+        starts: The first values of carries and sums.
+        stacked: Cotangents of the stacked results.
+        constants: Parameter of the forward scan, as are the following.
+        carries: See there.
+        length: See there.
+        reverse: See there.
+    """
+    fixed = constants + carries
+    given = [*step.carried_cotangents, *sums]
+    free = step.arguments[:constants] + step.arguments[fixed:]
+    kept = _kept_values(step.arguments, free, given + step.stacked_cotangents, results)
+    nodes = needed_nodes(results, set(kept).__contains__)
+    used = {value for node in nodes for value in node.inputs}.union(results)
+    shared, before, read = (
+        [index for index in positions if step.arguments[index] in used]
+        for positions in (range(constants), range(constants, fixed), range(fixed, len(inputs)))
+    )
+    kept = [*(step.arguments[index] for index in before), *kept]
+    stacks = _keep(build, inputs, step, kept, constants=constants, carries=carries, length=length, reverse=reverse)
+    slices = [*(step.arguments[index] for index in read), *kept, *step.stacked_cotangents]
+    body = extract(build, [*(step.arguments[index] for index in shared), *given, *slices], results)
+    found = build.scan(
+        *(inputs[index] for index in shared),
+        *starts,
+        *(inputs[index] for index in read),
+        *stacks,
+        *stacked,
+        body=body,
+        constants=len(shared),
+        carries=len(given),
+        length=length,
+        reverse=not reverse,
+    )
+    return found if isinstance(found, tuple) else (found,)
+
+
 def scan_gradient(
     build: Build,
     inputs: Sequence[Value],
@@ -195,43 +254,11 @@ def scan_gradient(
     of_slices = [value for value in step.gradients[fixed:] if value is not None]
     results = [*of_carries, *totals, *of_slices]
 
-    backward_inputs = [*step.carried_cotangents, *step.stacked_cotangents, *sums]
-    free = step.arguments[:constants] + step.arguments[fixed:]
-    kept = _kept_values(step.arguments, free, backward_inputs, results)
-    nodes = needed_nodes(results, set(kept).__contains__)
-    used = {value for node in nodes for value in node.inputs}.union(results)
-    shared, before, read = (
-        [index for index in positions if step.arguments[index] in used]
-        for positions in (range(constants), range(constants, fixed), range(fixed, len(inputs)))
-    )
-    kept = [*(step.arguments[index] for index in before), *kept]
-    stacks = _keep(build, inputs, step, kept, constants=constants, carries=carries, length=length, reverse=reverse)
-    backward = extract(
-        build,
-        [
-            *(step.arguments[index] for index in shared),
-            *step.carried_cotangents,
-            *sums,
-            *(step.arguments[index] for index in read),
-            *kept,
-            *step.stacked_cotangents,
-        ],
-        results,
-    )
-    found = build.scan(
-        *(inputs[index] for index in shared),
-        *(or_zeros(build, cotangents[index], outputs[index].type) for index in carried),
-        *(zeros(build, inputs[index].type) for index in of_constants),
-        *(inputs[index] for index in read),
-        *stacks,
-        *(cotangents[index] for index in stacked),
-        body=backward,
-        constants=len(shared),
-        carries=len(carried) + len(sums),
-        length=length,
-        reverse=not reverse,
-    )
-    values = found if isinstance(found, tuple) else (found,)
+    starts = [or_zeros(build, cotangents[index], outputs[index].type) for index in carried]
+    starts += [zeros(build, inputs[index].type) for index in of_constants]
+    parameters: dict[str, Any] = {"constants": constants, "carries": carries, "length": length, "reverse": reverse}
+    of_stacked = [cotangents[index] for index in stacked]
+    values = _backward(build, inputs, step, sums, results, starts, of_stacked, **parameters)
     gradients: list[Value | None] = [None] * len(inputs)
     positions = [*(constants + index for index in carried), *of_constants, *of_sequences]
     for position, value in zip(positions, values, strict=True):
