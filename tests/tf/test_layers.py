@@ -123,6 +123,36 @@ def test_dropout_by_a_fed_flag():
     assert 0.2 < (dropped == 0).mean() < 0.3
 
 
+def test_dropout_is_off_by_default():
+    x = tf.placeholder(tf.float32, [None, 3])
+    off, on = tf.layers.dropout(x, 0.9), tf.layers.dropout(x, 0.5, training=True)
+    with tf.Session() as session:
+        np.testing.assert_array_equal(session.run(off, {x: np.ones((2, 3))}), np.ones((2, 3)))
+        assert set(np.unique(session.run(on, {x: np.ones((50, 3))}))) == {0.0, 2.0}
+
+
+def test_the_same_bits_for_any_number_of_threads():
+    tf.set_random_seed(1)
+    x, y = tf.placeholder(tf.float32, [None, 12, 12, 2]), tf.placeholder(tf.int32, [None])
+    h = tf.layers.max_pooling2d(tf.layers.conv2d(x, 8, 3, activation=tf.nn.relu), 2, 2)
+    h = tf.layers.dropout(tf.layers.batch_normalization(h, training=True), 0.3, training=True)
+    h, _ = tf.nn.dynamic_rnn(tf.nn.rnn_cell.BasicLSTMCell(16), tf.reshape(h, [-1, 5, 40]), dtype=tf.float32)
+    logits = tf.layers.dense(tf.layers.flatten(h), 4)
+    loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=logits))
+    step = tf.train.AdamOptimizer(0.01).minimize(loss)
+    feed = {x: R.randn(64, 12, 12, 2), y: np.arange(64) % 4}
+    results = []
+    for threads in (1, 2, 3):
+        with tf.Session(num_threads=threads) as session:
+            session.run(tf.global_variables_initializer())
+            for _ in range(5):
+                session.run(step, feed)
+            results.append(session.run(tf.trainable_variables()))
+    for other in results[1:]:
+        for one, two in zip(results[0], other, strict=True):
+            np.testing.assert_array_equal(one, two)
+
+
 def test_wrong_inputs_of_layers():
     with pytest.raises(ShapeError, match=r"size of axis -1.*\(None, None\)"):
         tf.layers.dense(tf.placeholder(tf.float32, [None, None]), 3)

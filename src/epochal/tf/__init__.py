@@ -93,8 +93,8 @@ _NAMES = {
     "epochal.tf.refused": (
         "FIFOQueue FixedLenFeature GraphDef RaggedTensor RandomShuffleQueue RegisterGradient SparseTensor "
         "TFRecordReader TensorArray TextLineReader complex128 complex64 custom_gradient decode_csv decode_raw "
-        "distribute distributions estimator feature_column import_graph_def lookup parse_single_example ragged read_file saved_model "
-        "sparse_placeholder sparse_tensor_dense_matmul string tpu"
+        "distribute distributions estimator feature_column import_graph_def lookup parse_single_example ragged "
+        "read_file saved_model sparse_placeholder sparse_tensor_dense_matmul string tpu"
     ),
     "epochal.tf.switches": (
         "GraphOptions OptimizerOptions RunMetadata RunOptions disable_control_flow_v2 disable_resource_variables "
