@@ -9,7 +9,7 @@ from epochal import tree
 from epochal.errors import ArgumentError, ShapeError
 from epochal.tensor import Tensor, functions
 from epochal.tf.conversion import to_tensor
-from epochal.tf.rnn_cell import RNNCell
+from epochal.tf.rnn_cell import BasicLSTMCell, RNNCell
 from epochal.tf.scopes import variable_scope
 
 
@@ -49,7 +49,10 @@ def dynamic_rnn(
         # The first step is built once outside the loop, where a cell may make its variables.
         cell(steps[0], state)
         opened.reuse_variables()
-        outputs, final = _run(cell, steps, state, sequence_length)
+        if isinstance(cell, BasicLSTMCell) and cell.is_plain and tensor.ndim == 3:
+            outputs, final = _at_once(cell, steps, state, sequence_length)
+        else:
+            outputs, final = _run(cell, steps, state, sequence_length)
     return (outputs if time_major else functions.swapaxes(outputs, 0, 1)), final
 
 
@@ -59,6 +62,19 @@ def _first_state(cell: RNNCell, initial: Any, batch: Any, dtype: Any) -> Any:
     if dtype is None:
         raise ArgumentError("If there is no initial_state, you must give a dtype.")
     return cell.zero_state(batch, dtype)
+
+
+def _at_once(cell: BasicLSTMCell, steps: Tensor, state: Any, sequence_length: Any) -> tuple[Tensor, Any]:
+    """`_run` by one operator."""
+    x, mask = functions.swapaxes(steps, 0, 1), None
+    if sequence_length is not None:
+        times = functions.arange(0, functions.shape(steps)[0], dtype="int32")
+        lengths = functions.cast(to_tensor(sequence_length), "int32")
+        mask = functions.less(times, functions.expand_dims(lengths, -1))
+    outputs, final = cell.over_time(x, state, mask)
+    if mask is not None:
+        outputs = functions.where(functions.expand_dims(mask, -1), outputs, functions.zeros_like(outputs))
+    return functions.swapaxes(outputs, 0, 1), final
 
 
 def _run(cell: RNNCell, steps: Tensor, state: Any, sequence_length: Any) -> tuple[Tensor, Any]:

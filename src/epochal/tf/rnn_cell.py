@@ -220,6 +220,34 @@ class BasicLSTMCell(RNNCell):
         self.kernel = self.add_weight("kernel", [_depth(inputs) + self._num_units, 4 * self._num_units])
         self.bias = self.add_weight("bias", [4 * self._num_units], zeros_initializer())
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is the LSTM that `over_time` computes."""
+        return type(self) is BasicLSTMCell and self._is_tuple and self._activation is functions.tanh
+
+    def over_time(self, x: Tensor, state: Any, mask: Any = None) -> tuple[Tensor, Any]:
+        """All steps at once, by the operator that Keras's LSTM stands on; its gates are in the order i, f, j, o.
+
+        Args:
+            x: Shape [batch, time, features].
+            state: The first state.
+            mask: Shape [batch, time]: steps that do not count.
+
+        Returns:
+            The outputs [batch, time, units] and the last state.
+        """
+        size = self._num_units
+        kernel, bias = to_tensor(self.kernel), to_tensor(self.bias)
+        columns = [kernel[:, start * size : (start + 1) * size] for start in (0, 2, 1, 3)]
+        offsets = [bias[start * size : (start + 1) * size] for start in (0, 2, 1, 3)]
+        offsets[1] = offsets[1] + self._forget_bias
+        joined, depth = functions.concatenate(columns, axis=1), x.shape[2]
+        hidden = (state.h, state.c)
+        outputs, h, c = functions.lstm(
+            x, joined[:depth], joined[depth:], functions.concatenate(offsets, axis=0), hidden, mask
+        )
+        return outputs, LSTMStateTuple(c, h)
+
     def call(self, inputs: Any, state: Any) -> tuple[Tensor, Any]:
         c, h = state if self._is_tuple else functions.split(to_tensor(state), 2, axis=1)
         i, j, f, o = functions.split(_affine([inputs, h], self.kernel, self.bias), 4, axis=1)
