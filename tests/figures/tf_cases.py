@@ -146,6 +146,13 @@ CASES |= {
         tf.concat([X, Y], 1), tf.stack([X, Y], 1), tf.tile(X, [2, 1]), tf.reverse(X, [1]),
         tf.pad(X, [[1, 0], [0, 2]]), tf.slice(X, [1, 0], [2, -1]), tf.roll(X, 1, 1), tf.repeat(X, 2, 0),
     ],
+    "pads": lambda tf: [
+        tf.pad(X, [[1, 2], [0, 1]], "REFLECT"), tf.pad(X, [[1, 2], [0, 1]], "SYMMETRIC"),
+        tf.pad(X, [[1, 0], [0, 1]], constant_values=3.0), tf.where([True, False, True], X, Y),
+        tf.gather(X, [[1], [0], [3]], batch_dims=1), tf.space_to_depth(GROWN, 2),
+        tf.depth_to_space(VOLUME[0][..., [0, 1, 0, 1]], 2),
+        tf.math.reduce_euclidean_norm(X, 1), tf.math.reciprocal_no_nan(np.round(X)), tf.truncatediv([-7, 7], 2),
+    ],
     "splits": lambda tf: [*tf.split(X, 2, 1), *tf.split(X, [1, 3], 1), *tf.unstack(X)],
     "where": lambda tf: tf.where(X > 0.0, X, Y),
     "ranges": lambda tf: [tf.range(5), tf.range(2, 9, 3), tf.linspace(0.0, 1.0, 5), tf.eye(3), tf.fill([2, 2], 7)],

@@ -143,6 +143,15 @@ def test_summaries_of_version_2(tmp_path):
 # --- tf.data
 
 
+def test_fit_takes_so_many_steps_of_a_data_set_without_end():
+    x, y = np.ones((8, 2), "float32"), np.ones((8, 1), "float32")
+    model = tf.keras.Sequential([tf.keras.Input((2,)), tf.keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    endless = tf.data.Dataset.from_tensor_slices((x, y)).batch(4).repeat()
+    assert len(model.fit(endless, steps_per_epoch=3, epochs=2, verbose=0).history["loss"]) == 2
+    assert int(model.optimizer.iterations) == 6
+
+
 def test_chains_of_data_sets():
     data = tf.data.Dataset.range(10).filter(lambda x: x % 2 == 0).map(lambda x: x * x).batch(2)
     assert [batch.tolist() for batch in data.as_numpy_iterator()] == [[0, 4], [16, 36], [64]]

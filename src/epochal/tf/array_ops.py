@@ -220,11 +220,14 @@ def reverse(tensor: Any, axis: Any) -> Tensor:
 
 @operation("Pad")
 def pad(tensor: Any, paddings: Any, mode: str = "CONSTANT", constant_values: Any = 0) -> Tensor:
-    """With ``paddings[i] = (before, after)`` elements added to axis i."""
-    if mode.upper() != "CONSTANT":
-        raise NotSupportedError(f"pad: mode {mode!r} is not supported yet. Expected 'CONSTANT'.")
+    """With ``paddings[i] = (before, after)`` elements added to axis i: a constant, or what lies there mirrored.
+
+    `mode` is ``"CONSTANT"``, ``"REFLECT"`` (the edge not repeated) or ``"SYMMETRIC"`` (repeated).
+    """
     pairs = tuple((int(before), int(after)) for before, after in np.asarray(paddings))
-    return functions.pad(to_tensor(tensor), pairs, constant_values=constant_values)
+    return functions.pad(
+        to_tensor(tensor), pairs, mode.lower(), constant_values if mode.upper() == "CONSTANT" else None
+    )
 
 
 @operation("Slice")
@@ -243,9 +246,19 @@ def _span(start: int, count: int) -> Any:
 @operation("Gather")
 def gather(params: Any, indices: Any, axis: int = 0, validate_indices: Any = None, batch_dims: int = 0) -> Tensor:
     """The slices of `params` along `axis` that `indices` name."""
-    if batch_dims:
-        raise NotSupportedError("gather: batch_dims other than 0 is not supported yet.")
-    return functions.take(to_tensor(params), to_tensor(indices), axis=axis)
+    tensor, picks = to_tensor(params), to_tensor(indices)
+    if not batch_dims:
+        return functions.take(tensor, picks, axis=axis)
+    if batch_dims != 1 or axis not in (0, 1) or picks.ndim < 2:
+        raise NotSupportedError(
+            f"gather: batch_dims must be 0, or 1 along axis 1. Received: batch_dims={batch_dims}, axis={axis}"
+        )
+    # One flat table of all batch entries' rows; the entry's number selects its part.
+    entries, count = functions.shape(tensor)[0], functions.shape(tensor)[1]
+    starts = functions.arange(0, entries, dtype="int32") * count
+    table = functions.reshape(tensor, (-1, *tensor.dimensions[2:]))
+    places = functions.cast(picks, "int32") + functions.reshape(starts, (-1,) + (1,) * (picks.ndim - 1))
+    return functions.take(table, places, axis=0)
 
 
 @operation("BroadcastTo")
@@ -256,11 +269,26 @@ def broadcast_to(input: Any, shape: Any) -> Tensor:
 
 @operation("Where")
 def where(condition: Any, x: Any = None, y: Any = None) -> Tensor:
-    """`x` where the condition holds, else `y`."""
+    """`x` where the condition holds, else `y`; without these the coordinates of what is true (eager execution).
+
+    A condition of one axis chooses among rows of `x` and `y` too, as in TensorFlow 1.
+
+    Raises:
+        NotSupportedError: In a graph, without x and y: the result's shape depends on the data.
+    """
+    flags = to_tensor(condition)
     if x is None or y is None:
-        raise NotSupportedError("where without x and y is not supported yet: its result's shape depends on the data.")
+        if flags.data is None:
+            raise NotSupportedError(
+                "where without x and y in a graph is not supported: its result's shape depends on the data. Use "
+                "tf.where(condition, x, y), or NumPy's argwhere on what is fetched."
+            )
+        return to_tensor(np.argwhere(flags.data))
     first, second = pair("Where", x, y)
-    return functions.where(to_tensor(condition, dtypes.bool_), first, second)
+    rows = flags.ndim == 1 and first.ndim > 1 and first.ndim == second.ndim and first.shape[0] == flags.shape[0]
+    if rows and first.shape[-1] != flags.shape[0]:
+        flags = functions.reshape(flags, (-1,) + (1,) * (first.ndim - 1))
+    return functions.where(functions.cast(flags, dtypes.bool_), first, second)
 
 
 def get_static_value(tensor: Any) -> Any:

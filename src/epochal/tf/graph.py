@@ -135,6 +135,9 @@ class GraphTensor(Tensor):
     def __repr__(self) -> str:
         return f"<tf.Tensor '{self.name}' shape={TensorShape(self.shape)} dtype={self.dtype.name}>"
 
+    def __str__(self) -> str:
+        return f'Tensor("{self.name}", shape={TensorShape(self.shape)}, dtype={self.dtype.name})'
+
 
 attach(GraphTensor)
 
