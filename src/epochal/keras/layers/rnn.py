@@ -10,6 +10,7 @@ from epochal.keras import constraints, initializers, random, regularizers
 from epochal.keras.layers.input_spec import InputSpec
 from epochal.keras.layers.layer import Layer
 from epochal.keras.saving.serialization import deserialize_keras_object, serialize_keras_object
+from epochal.keras.variable import Variable
 from epochal.learn import recurrence
 from epochal.tensor import Tensor
 from epochal.tensor import functions as F
@@ -228,12 +229,14 @@ class RNN(Layer):
             self._make_states(sequences_shape[0])
 
     def _make_states(self, batch_size: int) -> None:
-        # Kept from the weights: they belong to the data, not to the model.
-        states = tree.flatten(initial_state_of(self.cell, batch_size, self.compute_dtype))
-        self.states = [
-            self.add_weight(shape=state.shape, initializer="zeros", trainable=False, name=f"state_{index}")
-            for index, state in enumerate(states)
-        ]
+        # Not tracked, so no weights: they belong to the data, and a model for batches of another size takes the weights.
+        zeros = initializers.get("zeros")
+        with self._open_name_scope():
+            states = [
+                Variable(zeros, shape=state.shape, dtype=self.variable_dtype, trainable=False, name="rnn_state")
+                for state in tree.flatten(initial_state_of(self.cell, batch_size, self.compute_dtype))
+            ]
+        object.__setattr__(self, "states", states)
 
     def reset_state(self) -> None:
         """Zeroes the states that a stateful layer kept."""
