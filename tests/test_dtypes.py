@@ -17,6 +17,8 @@ def test_lookup():
     assert dtypes.get("float32") is dtypes.float32
     assert dtypes.get(np.dtype("int8")) is dtypes.int8
     assert dtypes.get(np.float64) is dtypes.float64
+    assert dtypes.get(np.dtype(">f4")) is dtypes.float32
+    assert dtypes.get(np.dtype(">i8")) is dtypes.int64
     assert dtypes.get(ml_dtypes.bfloat16) is dtypes.bfloat16
     assert dtypes.get(bool) is dtypes.bool_
     assert dtypes.get(float) is dtypes.float32

@@ -116,7 +116,7 @@ def get(dtype: Any) -> DType:
     if dtype is int:
         return int32
     try:
-        found = _BY_NUMPY.get(np.dtype(dtype))
+        found = _BY_NUMPY.get(np.dtype(dtype).newbyteorder("="))  # arrays of the other byte order are converted
     except TypeError:
         found = None
     if found is None:

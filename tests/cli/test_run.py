@@ -47,6 +47,13 @@ def test_graph_mode_is_decided_before_the_script_runs(script):
     assert epochal_run(path).stdout.split() == ["GraphTensor", "2.0"]
 
 
+def test_the_package_runs_as_a_module():
+    done = subprocess.run(
+        [sys.executable, "-m", "epochal", "--version"], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.stdout.startswith("epochal ")
+
+
 def test_eager_otherwise(script):
     path = script("""
         import tensorflow as tf

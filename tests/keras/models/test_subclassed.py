@@ -214,6 +214,34 @@ def test_stateful_recurrent_layers_keep_their_state():
         keras.Sequential([layers.Input((4, 5)), layers.LSTM(2, stateful=True)])
 
 
+def test_states_between_batches_are_no_weights():
+    def build(batch_size):
+        return keras.Sequential(
+            [layers.Input(batch_shape=(batch_size, 3, 2)), layers.LSTM(2, stateful=True), layers.Dense(1)]
+        )
+
+    model, x = build(4), np.ones((8, 3, 2), "float32")
+    model.compile("sgd", "mse")
+    model.fit(x, np.ones((8, 1)), batch_size=4, shuffle=False, verbose=0)
+    assert len(model.get_weights()) == 5
+    assert all(np.any(state.numpy()) for state in model.layers[0].states)
+    one = build(1)
+    one.set_weights(model.get_weights())
+    model.layers[0].reset_state()
+    np.testing.assert_allclose(one.predict(x[:1], verbose=0), model.predict(x[:4], batch_size=4, verbose=0)[:1])
+
+
+def test_build_may_name_its_first_parameter_as_it_likes():
+    class Scale(keras.layers.Layer):
+        def build(this, input_shape):  # noqa: N805
+            this.scale = this.add_weight(shape=input_shape[-1:], initializer="ones")
+
+        def call(this, x):  # noqa: N805
+            return x * this.scale
+
+    assert Scale()(np.ones((2, 3), "float32")).shape == (2, 3)
+
+
 def test_recurrent_dropout_is_the_same_at_all_steps():
     layer = layers.LSTM(4, dropout=0.5, recurrent_dropout=0.3, seed=4, return_sequences=True)
     x = np.ones((2, 6, 8), "float32")

@@ -80,7 +80,7 @@ def shapes_of(arguments: Any) -> dict[str, Any]:
 
 def build_arguments(method: Callable[..., Any], shapes: dict[str, Any]) -> dict[str, Any]:
     """The shapes under the names that `method` takes them."""
-    parameters = [name for name in inspect.signature(method).parameters if name != "self"]
+    parameters = list(inspect.signature(method).parameters)[1:]  # without ``self``, whatever its name
     if len(parameters) > 1 and any(name in shapes for name in parameters):
         return {name: shapes[name] for name in parameters if name in shapes}
     return {parameters[0]: next(iter(shapes.values()))} if parameters else {}

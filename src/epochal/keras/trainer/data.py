@@ -197,12 +197,11 @@ class BatchData:
             self.steps: int | None = len(source)
         elif hasattr(source, "num_batches") and isinstance(source.num_batches, int):
             self.steps = source.num_batches
-        elif hasattr(source, "__len__"):
-            self.steps = len(source)
-        else:
-            cardinality = getattr(source, "cardinality", None)
-            known = int(cardinality()) if callable(cardinality) else -1
+        elif callable(getattr(source, "cardinality", None)):  # a data set, whose len() raises where it has no end
+            known = int(source.cardinality())
             self.steps = known if known >= 0 else None
+        else:
+            self.steps = len(source) if hasattr(source, "__len__") else None
         self.endless_source = hasattr(source, "__next__")
 
     def passes(self) -> Iterator[Any]:
