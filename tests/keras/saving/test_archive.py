@@ -338,3 +338,15 @@ def test_what_keras_wrote_into_hdf5():
     model = keras.models.load_model(FIGURES / "keras_legacy.h5")
     np.testing.assert_allclose(model(KEPT["table"]).numpy(), KEPT["legacy"], rtol=1e-5, atol=1e-6)
     assert type(model.optimizer).__name__ == "RMSprop"
+
+
+def test_hdf5_files_name_the_users_classes_as_they_are_registered(tmp_path):
+    @keras.saving.register_keras_serializable("hdf5_tests")
+    class Doubling(keras.layers.Layer):
+        def call(self, x):
+            return x * 2
+
+    model = keras.Sequential([keras.Input((2,)), Doubling()])
+    model.save(tmp_path / "model.h5")
+    loaded = keras.models.load_model(tmp_path / "model.h5")
+    assert np.array_equal(loaded(np.ones((1, 2), "float32")).numpy(), [[2, 2]])

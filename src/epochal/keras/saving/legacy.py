@@ -69,7 +69,10 @@ def _write_training(root: Any, model: Any) -> None:
 
 def _older(config: Any) -> Any:
     """A configuration without what Keras 2 did not have, for models and their layers."""
+    registered = config.get("registered_name")  # "package>Name" of a class of the user's; Keras 2 had one name
     config = {key: value for key, value in config.items() if key not in _NEW_KEYS}
+    if registered and ">" in registered:
+        config["class_name"] = registered
     inner = config.get("config")
     if isinstance(inner, dict) and isinstance(inner.get("layers"), list):
         config["config"] = {**inner, "layers": [_older(layer) for layer in inner["layers"]]}
