@@ -139,7 +139,10 @@ def test_python_protocols():
     assert pickle.loads(pickle.dumps(x)).tolist() == 3.5
     assert copy.deepcopy(x) is x
     assert len({x: 1, convert(3.5): 2}) == 2
-    assert "shape=(2,) dtype=int32" in repr(convert([1, 2]))
+    assert repr(convert([1, 2])) == "<tf.Tensor: shape=(2,), dtype=int32, numpy=array([1, 2], dtype=int32)>"
+    assert str(convert([1.5, 2])) == "tf.Tensor([1.5 2. ], shape=(2,), dtype=float32)"
+    assert str(convert([[1], [2]])) == "tf.Tensor(\n[[1]\n [2]], shape=(2, 1), dtype=int32)"
+    assert repr(convert(2.5)) == "<tf.Tensor: shape=(), dtype=float32, numpy=2.5>"
     assert np.asarray(x, np.float64).dtype == np.float64
     with pytest.raises(TypeError, match="scalar tensor has no len"):
         len(x)

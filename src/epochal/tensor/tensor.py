@@ -13,7 +13,6 @@ from epochal.errors import ArgumentError
 from epochal.ir import Array, Symbol, TensorType, Value
 
 _DTYPES = {dtype.numpy: dtype for dtype in dtypes.ALL}
-_LIMIT = 1000
 
 
 class Tensor:
@@ -138,8 +137,17 @@ class Tensor:
     def __repr__(self) -> str:
         if self.data is None:
             return f"<Tensor symbolic shape={self.shape} dtype={self.dtype.name}>"
-        text = np.array2string(self.data, separator=", ", threshold=_LIMIT)
-        return f"<Tensor shape={self.shape} dtype={self.dtype.name}, numpy={text}>"
+        text = repr(self.data) if self.data.ndim else str(self.data)
+        text = f"\n{text}" if "\n" in text else text
+        return f"<tf.Tensor: shape={self.shape}, dtype={self.dtype.name}, numpy={text}>"
+
+    def __str__(self) -> str:
+        """As TensorFlow prints: scripts' output is compared with what their tutorials show."""
+        if self.data is None:
+            return repr(self)
+        text = str(self.data)
+        text = f"\n{text}" if "\n" in text else text
+        return f"tf.Tensor({text}, shape={self.shape}, dtype={self.dtype.name})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return eager, (self._concrete("pickling"),)

@@ -172,5 +172,6 @@ class Variable:
         return format(self.value, specification)
 
     def __repr__(self) -> str:
-        text = np.array2string(self.data, separator=", ", threshold=1000)
-        return f"<Variable {self.name!r} shape={self.shape} dtype={self.dtype.name}, value={text}>"
+        text = repr(self.data) if self.data.ndim else str(self.data)
+        text = f"\n{text}" if "\n" in text else text
+        return f"<tf.Variable {self.name!r} shape={self.shape} dtype={self.dtype.name}, numpy={text}>"
