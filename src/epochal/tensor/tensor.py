@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
-import numpy as np
-
 from epochal import dtypes
 from epochal.dtypes import DType
 from epochal.errors import ArgumentError

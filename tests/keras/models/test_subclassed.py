@@ -233,10 +233,10 @@ def test_states_between_batches_are_no_weights():
 
 def test_build_may_name_its_first_parameter_as_it_likes():
     class Scale(keras.layers.Layer):
-        def build(this, input_shape):  # noqa: N805
+        def build(this, input_shape):
             this.scale = this.add_weight(shape=input_shape[-1:], initializer="ones")
 
-        def call(this, x):  # noqa: N805
+        def call(this, x):
             return x * this.scale
 
     assert Scale()(np.ones((2, 3), "float32")).shape == (2, 3)

@@ -229,7 +229,7 @@ class RNN(Layer):
             self._make_states(sequences_shape[0])
 
     def _make_states(self, batch_size: int) -> None:
-        # Not tracked, so no weights: they belong to the data, and a model for batches of another size takes the weights.
+        # Not tracked: they belong to the data, and a model for batches of another size takes the weights.
         zeros = initializers.get("zeros")
         with self._open_name_scope():
             states = [
