@@ -21,7 +21,7 @@ class OpError(EpochalError, RuntimeError):
         self.message = message
 
 
-class InvalidArgumentError(OpError, ValueError):
+class InvalidArgumentError(OpError, ArgumentError):
     """An argument that the operation cannot take, such as a placeholder that was not fed."""
 
 

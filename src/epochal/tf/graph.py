@@ -265,6 +265,9 @@ class Graph(contexts.Context):
     def unique_name(self, name: str) -> str:
         """`name` inside the open name scopes, with a number if it is taken. One ending in ``/`` is taken as it is."""
         with self._lock:
+            if name.endswith("/") and name[:-1] not in self._operations:  # a scope's own name, for its result
+                self._used.setdefault(name[:-1], 1)
+                return name[:-1]
             full = name[:-1] if name.endswith("/") else (f"{self._scope}/{name}" if self._scope else name)
             count = self._used.get(full, 0)
             self._used[full] = count + 1

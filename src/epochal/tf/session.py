@@ -17,7 +17,7 @@ from epochal.ir import Array, Node, Program, TensorType, Value
 from epochal.passes.specialise import specialise_program
 from epochal.tensor import Variable as EagerVariable
 from epochal.tf.config_proto import ConfigProto
-from epochal.tf.errors import FailedPreconditionError
+from epochal.tf.errors import FailedPreconditionError, InvalidArgumentError
 from epochal.tf.graph import DEFAULTS, Graph, GraphTensor, Operation, get_default_graph
 from epochal.tf.state import State
 from epochal.tf.variables import GraphVariable
@@ -215,6 +215,7 @@ class _Plan:
         roots: list[Node | Operation] = []
         self.pack = _packer(graph, fetches, slots, roots)
         given = {tensor.value for tensor in fed}
+        _check_fed(graph, roots, given)
         effects = _effects(graph, roots, given)
         types = [TensorType(tensor.dtype, array.shape) for tensor, array in zip(fed, arrays, strict=True)]
         special = specialise_program(slots, [tensor.value for tensor in fed], types, effects, graph.rankless)
@@ -315,6 +316,19 @@ def _needed(graph: Graph, roots: Sequence[Node | Operation], given: set[Value]) 
             pending.extend(value.node for value in item.inputs if value not in given)
 
 
+def _check_fed(graph: Graph, roots: Sequence[Node | Operation], given: set[Value]) -> None:
+    for item in _needed(graph, roots, given):
+        if isinstance(item, Node) and item.operator.name == "input" and item.outputs[0] not in given:
+            tensor = graph.wrap(item.outputs[0])
+            shape = "of any shape" if tensor.value in graph.rankless else f"and shape {tensor.shape}"
+            raise InvalidArgumentError(
+                None,
+                tensor.op,
+                f"You must feed a value for placeholder tensor '{tensor.op.name}' with dtype {tensor.dtype.name} "
+                f"{shape}: session.run(..., feed_dict={{{tensor.op.name}: ...}}).",
+            )
+
+
 def _effects(graph: Graph, roots: Sequence[Node | Operation], given: set[Value]) -> list[Value]:
     """The assignments that fetching `roots` runs: those among what they need, by data or by control."""
     found = {
@@ -380,7 +394,7 @@ def _fed_array(tensor: GraphTensor, value: Any) -> Array:
         return value
     try:
         array = np.asarray(value)
-        if array.dtype.kind == "f" and wanted.kind in "iub":
+        if array.dtype.kind == "f" and wanted.kind in "iub" and not (array == np.trunc(array)).all():
             raise ArgumentError(
                 f"Cannot feed {array.dtype} values for tensor '{tensor.name}', which has dtype {tensor.dtype.name}. "
                 f"Convert them first."
