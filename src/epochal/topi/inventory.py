@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from epochal.ir import Builder, Operator
 from epochal.topi import (
+    activation,
     along_axis,
     attention,
     bitcast,
@@ -93,6 +94,7 @@ OPERATORS: tuple[Operator, ...] = (
     control.cond, control.while_loop, control.scan,
     # Composites.
     composite.softmax, composite.log_softmax, composite.logsumexp, composite.softplus,
+    activation.gelu, activation.silu,
     cross_entropy.softmax_cross_entropy, cross_entropy.sparse_softmax_cross_entropy,
     cross_entropy.sigmoid_cross_entropy,
     normalization.layer_norm, normalization.batch_norm_training, group_normalization.group_norm,

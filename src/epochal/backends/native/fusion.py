@@ -27,6 +27,7 @@ from epochal.backends.native.fusion_group import (
 from epochal.backends.native.fusion_kernel import memory_root
 from epochal.backends.native.fusion_rules import (
     MOST_BUFFERS,
+    MOST_IN_EPILOGUE,
     MOST_MEMBERS,
     REPEATED,
     VIEWS,
@@ -450,7 +451,8 @@ class Fusion:
         """Fuses the group that uses a product onto it."""
         value = node.outputs[0]
         for group in list(self.readers.get(value, {})):
-            if group.product is not None or group.space.reduced or len(group.members) > 24:
+            computed = [member for member in group.members if member.operator.name not in VIEWS]
+            if group.product is not None or group.space.reduced or len(computed) > MOST_IN_EPILOGUE:
                 continue
             others: list[Group | Node] = [other for other in self.readers[value] if other is not group]
             others.extend(self.foreign_readers.get(value, ()))

@@ -14,6 +14,7 @@ from epochal.ir import Node
 
 MOST_MEMBERS = 120
 MOST_BUFFERS = 24
+MOST_IN_EPILOGUE = 24  # operators, without views
 SMALL_PRODUCT = 4096  # multiply-adds
 REPEATED = 3.0  # additions a group may spend on what other groups compute, too
 VIEWS = frozenset(

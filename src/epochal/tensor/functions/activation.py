@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from epochal.tensor.dispatch import apply, axis_of
@@ -13,7 +12,6 @@ from epochal.tensor.functions.elementwise import (
     as_number,
     clip,
     divide,
-    erf,
     exp,
     expm1,
     greater,
@@ -21,7 +19,6 @@ from epochal.tensor.functions.elementwise import (
     minimum,
     multiply,
     negative,
-    sigmoid,
     subtract,
     tanh,
     where,
@@ -66,17 +63,14 @@ def celu(x: Any, alpha: float = 1.0) -> Tensor:
 
 def gelu(x: Any, approximate: bool = True) -> Tensor:
     """x times the standard normal distribution function of x; with `approximate`, through tanh."""
-    tensor = as_float(x)
-    if approximate:
-        cubic = multiply(add(multiply(multiply(tensor, tensor), 0.044715), 1.0), tensor)
-        return multiply(multiply(tensor, 0.5), add(tanh(multiply(cubic, math.sqrt(2.0 / math.pi))), 1.0))
-    return multiply(multiply(tensor, 0.5), add(erf(multiply(tensor, math.sqrt(0.5))), 1.0))
+    result: Tensor = apply("gelu", as_float(x), approximate=bool(approximate))[0]
+    return result
 
 
 def silu(x: Any) -> Tensor:
     """x * sigmoid(x)"""
-    tensor = as_float(x)
-    return multiply(tensor, sigmoid(tensor))
+    result: Tensor = apply("silu", as_float(x))[0]
+    return result
 
 
 swish = silu
