@@ -29,7 +29,7 @@ _NAMES = {
     ),
     "epochal.tf.config_proto": ("ConfigProto GPUOptions"),
     "epochal.tf.flow": (
-        "add_to_collections get_collection_ref "
+        "initialize_all_tables tables_initializer add_to_collections get_collection_ref "
         "add_to_collection case cond control_dependencies device get_collection group init_scope name_scope no_op "
         "switch_case tuple=tuple_ while_loop"
     ),

@@ -177,3 +177,11 @@ def add_to_collections(names: Any, value: Any) -> None:
 def get_collection_ref(key: str) -> list[Any]:
     """The collection itself: what is added to the list is added to the collection."""
     return get_default_graph().get_collection_ref(key)
+
+
+def tables_initializer(name: str = "init_all_tables") -> Operation | None:
+    """An operation that does nothing: there are no tables."""
+    return no_op(name)
+
+
+initialize_all_tables = tables_initializer

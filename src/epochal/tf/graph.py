@@ -40,6 +40,9 @@ class GraphKeys:
     REGULARIZATION_LOSSES = "regularization_losses"
     SUMMARIES = "summaries"
     GLOBAL_STEP = "global_step"
+    WEIGHTS, BIASES, ACTIVATIONS = "weights", "biases", "activations"
+    TABLE_INITIALIZERS, QUEUE_RUNNERS, SAVERS = "table_initializer", "queue_runners", "savers"
+    INIT_OP, LOCAL_INIT_OP, TRAIN_OP, EVAL_STEP = "init_op", "local_init_op", "train_op", "eval_step"
 
 
 class Operation:

@@ -226,7 +226,7 @@ class Saver:
         write_arrays(checkpoint_file(prefix), arrays)
         self._keep(prefix)
         if write_state:
-            _write_state(prefix, self.last_checkpoints, latest_filename)
+            note_latest(prefix, self.last_checkpoints, latest_filename)
         return prefix
 
     def _keep(self, prefix: str) -> None:
@@ -293,7 +293,8 @@ class CheckpointState:
         self.all_model_checkpoint_paths = list(every)
 
 
-def _write_state(latest: str, every: Sequence[str], filename: str | None) -> None:
+def note_latest(latest: str, every: Sequence[str], filename: str | None) -> None:
+    """Notes the latest checkpoint, and all that are kept, in the text file of its folder."""
     folder = Path(latest).parent
     lines = [f"{_KEYS[0]}: {json.dumps(Path(latest).name)}"]
     lines += [f"{_KEYS[1]}: {json.dumps(os.path.relpath(path, folder))}" for path in every]

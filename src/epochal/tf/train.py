@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from epochal.tf.checkpoint import Checkpoint, CheckpointManager
 from epochal.tf.coordinator import Coordinator, start_queue_runners
 from epochal.tf.global_step import create_global_step, get_global_step, get_or_create_global_step, global_step
 from epochal.tf.moving_average import ExponentialMovingAverage
@@ -39,7 +40,8 @@ from epochal.tf.update_rules import (
 piecewise_constant_decay = piecewise_constant
 
 __all__ = [
-    "AdadeltaOptimizer", "AdagradOptimizer", "AdamOptimizer", "CheckpointState", "Coordinator",
+    "AdadeltaOptimizer", "AdagradOptimizer", "AdamOptimizer", "Checkpoint", "CheckpointManager", "CheckpointState",
+    "Coordinator",
     "ExponentialMovingAverage", "FtrlOptimizer", "GradientDescentOptimizer", "MomentumOptimizer", "Optimizer",
     "RMSPropOptimizer", "Saver", "checkpoint_exists", "cosine_decay", "cosine_decay_restarts", "create_global_step",
     "exponential_decay", "get_checkpoint_state", "get_global_step", "get_or_create_global_step", "global_step",
