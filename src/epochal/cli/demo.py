@@ -57,14 +57,15 @@ def build(steps: int) -> Any:
     model = keras.Sequential([keras.Input((28, 28, 1)), layers.Rescaling(1 / 255)], name="digits")
     for channels, rate in ((32, 0.25), (64, 0.3), (128, 0.4)):
         model.add(layers.Conv2D(channels, 3, padding="same", use_bias=False))
-        model.add(layers.BatchNormalization())
+        model.add(layers.BatchNormalization(momentum=0.9))
         model.add(layers.ReLU())
         model.add(layers.MaxPooling2D())
         model.add(layers.Dropout(rate))
     model.add(layers.Flatten())
     model.add(layers.Dense(10, activation="softmax"))
     falling = keras.optimizers.schedules.CosineDecay(3e-3, steps)
-    model.compile(optimizer=keras.optimizers.Adam(falling), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    optimizer = keras.optimizers.Adam(falling)
+    model.compile(optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
 
 
