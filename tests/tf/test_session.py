@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from epochal import tf
-from epochal.errors import ArgumentError, DTypeError, ShapeError
+from epochal.errors import ArgumentError, DTypeError, NotSupportedError, ShapeError
+from epochal.tf import session as sessions
 
 
 @pytest.fixture(autouse=True)
@@ -293,3 +294,40 @@ def test_finalized_graph_refuses_more():
     graph.finalize()
     with pytest.raises(ArgumentError, match="finalized"):
         tf.zeros([2]) + 1.0
+
+
+def test_programs_that_fetch_something_new_each_time_keep_a_bounded_number_of_plans(monkeypatch):
+    monkeypatch.setattr(sessions, "_MOST_PLANS", 8)
+    x = tf.constant(1.0)
+    with tf.Session() as session:
+        for number in range(20):
+            assert session.run(x + float(number)) == 1.0 + number
+        assert len(session._plans) == 8
+
+
+def test_whole_floats_feed_integer_placeholders():
+    x = tf.placeholder(tf.int32, [None])
+    with tf.Session() as session:
+        assert session.run(x * 2, {x: np.array([1.0, 3.0])}).tolist() == [2, 6]
+
+
+def test_what_is_not_there_is_refused_with_a_remedy():
+    for call, words in (
+        (lambda: tf.train.shuffle_batch, r"tf\.data"),
+        (lambda: tf.train.MonitoredTrainingSession, r"tf\.Session"),
+        (lambda: tf.estimator.Estimator, r"Model\.fit"),
+        (lambda: tf.SparseTensor([[0]], [1.0], [2]), "dense"),
+    ):
+        with pytest.raises(NotSupportedError, match=words):
+            call()
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        tf.nonsense  # noqa: B018
+
+
+def test_the_second_argument_of_dropout_is_its_version_s():
+    with tf.Session() as session:
+        kept = session.run(tf.nn.dropout(tf.ones([1000]), 0.9))
+    with tf.init_scope():
+        dropped = tf.nn.dropout(tf.ones([1000]), 0.9).numpy()
+    assert (kept > 0).mean() > 0.8
+    assert (dropped > 0).mean() < 0.2

@@ -244,8 +244,11 @@ def _span(start: int, count: int) -> Any:
 
 
 @operation("Gather")
-def gather(params: Any, indices: Any, axis: int = 0, validate_indices: Any = None, batch_dims: int = 0) -> Tensor:
-    """The slices of `params` along `axis` that `indices` name."""
+def gather(
+    params: Any, indices: Any, validate_indices: Any = None, axis: int | None = None, batch_dims: int = 0
+) -> Tensor:
+    """The slices of `params` along `axis` (default: `batch_dims`) that `indices` name."""
+    axis = batch_dims if axis is None else axis
     tensor, picks = to_tensor(params), to_tensor(indices)
     if not batch_dims:
         return functions.take(tensor, picks, axis=axis)

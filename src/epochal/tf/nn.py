@@ -29,7 +29,7 @@ from epochal.tf.convolution import (
     max_pool3d,
     separable_conv2d,
 )
-from epochal.tf.graph import operation
+from epochal.tf.graph import current_graph, operation
 from epochal.tf.math_ops import sigmoid, tanh
 from epochal.tf.picking import top_k
 
@@ -193,9 +193,11 @@ def dropout(
 ) -> Tensor:
     """Each element 0 with probability `rate` (``1 - keep_prob``), else divided by ``1 - rate``.
 
-    The second positional argument is TensorFlow 1's `keep_prob`; `tf.compat.v2`'s programs name `rate`.
+    The second positional argument is TensorFlow 1's `keep_prob` in a graph, and TensorFlow 2's `rate` elsewhere.
     """
     tensor = to_tensor(x)
+    if rate is None and keep_prob is not None and current_graph() is None:
+        keep_prob, rate = None, keep_prob
     if (keep_prob is None) == (rate is None):
         raise ArgumentError("dropout needs either keep_prob (TensorFlow 1) or rate, not both.")
     keep = to_tensor(keep_prob, like=tensor.dtype) if rate is None else 1.0 - to_tensor(rate, like=tensor.dtype)

@@ -404,7 +404,7 @@ class DropoutWrapper(_Wrapper):
         return self._drop(output, for_outputs), after
 
     def _drop(self, x: Any, keep: Any) -> Any:
-        return x if _is_one(keep) else nn.dropout(x, keep_prob=keep, seed=self._seed)
+        return x if _is_one(keep) else nn.dropout(x, rate=1.0 - keep, seed=self._seed)
 
 
 def _is_one(value: Any) -> bool:

@@ -22,6 +22,8 @@ from epochal.tf.graph import DEFAULTS, Graph, GraphTensor, Operation, get_defaul
 from epochal.tf.state import State
 from epochal.tf.variables import GraphVariable
 
+_MOST_PLANS = 512  # compiled programs that a session keeps
+
 
 class Session:
     """Runs operations of a graph.
@@ -89,6 +91,8 @@ class Session:
                 key.append(array.shape)
         plan = self._plans.get(tuple(key))
         if plan is None:
+            if len(self._plans) >= _MOST_PLANS:  # of a program that fetches something new in every step, the oldest
+                del self._plans[next(iter(self._plans))]
             plan = self._plans[tuple(key)] = self._new_plan(fetches, fed, arrays)
         return plan.run(arrays, num_threads or self._num_threads)
 
