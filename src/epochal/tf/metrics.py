@@ -29,7 +29,9 @@ def _local(name: str, scope: Any) -> GraphVariable:
         return GraphVariable(graph, np.float32(0.0), False, keys, f"{scope.name}/{name}")
 
 
-def _running(name: str, default: str, terms: dict[str, Tensor], ratio: Any, collections: tuple[Any, Any]) -> Pair:
+def _running(
+    name: str | None, default: str, terms: dict[str, Tensor], ratio: Any, collections: tuple[Any, Any]
+) -> Pair:
     """A figure of running sums.
 
     Args:
@@ -83,7 +85,7 @@ def mean(
     total, count = _sum(to_tensor(values), weights)
     return _running(
         name, "mean", {"total": total, "count": count}, _quotient, (metrics_collections, updates_collections)
-    )  # type: ignore[arg-type]
+    )
 
 
 def _mean_of(
@@ -95,7 +97,7 @@ def _mean_of(
         result = _quotient(total, count)
         return result if last is None else last(result)
 
-    return _running(name, default, {"total": total, "count": count}, ratio, collections)  # type: ignore[arg-type]
+    return _running(name, default, {"total": total, "count": count}, ratio, collections)
 
 
 def accuracy(
@@ -166,7 +168,7 @@ def precision(
     """How many of what is predicted true is true."""
     hits, wrong = _counts(labels, predictions, weights, [(True, True), (False, True)])
     terms = {"true_positives": hits, "false_positives": wrong}
-    return _running(name, "precision", terms, _share, (metrics_collections, updates_collections))  # type: ignore[arg-type]
+    return _running(name, "precision", terms, _share, (metrics_collections, updates_collections))
 
 
 def recall(
@@ -176,7 +178,7 @@ def recall(
     """How many of what is true is predicted true."""
     hits, missed = _counts(labels, predictions, weights, [(True, True), (True, False)])
     terms = {"true_positives": hits, "false_negatives": missed}
-    return _running(name, "recall", terms, _share, (metrics_collections, updates_collections))  # type: ignore[arg-type]
+    return _running(name, "recall", terms, _share, (metrics_collections, updates_collections))
 
 
 def _share(hits: Tensor, others: Tensor) -> Tensor:
@@ -190,7 +192,7 @@ def _count(kind: str, label: bool, prediction: bool) -> Any:
     ) -> Pair:  # fmt: skip
         (found,) = _counts(labels, predictions, weights, [(label, prediction)])
         keys = (metrics_collections, updates_collections)
-        return _running(name, kind, {"count": found}, lambda total: total + 0.0, keys)  # type: ignore[arg-type]
+        return _running(name, kind, {"count": found}, lambda total: total + 0.0, keys)
 
     count.__name__ = kind
     count.__doc__ = f"How many elements are labelled {label} and predicted {prediction}."
