@@ -7,7 +7,7 @@ in the same module carry ``#0`` too, and are ``internal``.
 `schedule.schedule(nodes, outputs)` turns nodes (operands first; inputs, constants and control flow may be among them)
 into ``list[Launch | Node]`` in the order of execution, such that every value in `outputs` (those needed after) is
 computed. A bare `Node` in that list is one that no kernel does: control flow (cond, while_loop, scan), which
-`program` lowers to jumps, and the operators of `CALL_OUTS`, which run their reference. Operators of `ALIASES` get
+`program` lowers to jumps, and any other operator, which runs its reference. Operators of `ALIASES` get
 no launch: their result is their operand's memory, and a launch may name either value.
 """
 
