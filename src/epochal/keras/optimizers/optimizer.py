@@ -117,8 +117,8 @@ class Optimizer:
 
     @property
     def learning_rate(self) -> Any:
-        """The learning rate; setting a number takes effect at the next step."""
-        return self._current_rate()
+        """The learning rate: a variable, or a schedule's value. Setting a number takes effect at the next step."""
+        return self._learning_rate if isinstance(self._learning_rate, Variable) else self._current_rate()
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
