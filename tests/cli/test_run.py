@@ -159,3 +159,25 @@ def test_real_names():
     assert binding.real_name("tensorflow.keras.models") == "epochal.keras.models"
     assert binding.real_name("tensorflow.compat.v1") == "epochal.tf.compat.v1"
     assert binding.real_name("keras_tuner") is None
+
+
+def test_models_train_in_scripts_of_graphs(script):
+    path = script("""
+        import numpy as np
+        import tensorflow as tf
+        from keras.backend.tensorflow_backend import set_session
+        from keras.models import Sequential
+        from keras.layers import Dense, Dropout
+
+        configuration = tf.ConfigProto()
+        configuration.gpu_options.allow_growth = True
+        set_session(tf.Session(config=configuration))
+        model = Sequential([Dense(4, input_dim=3, activation="relu"), Dropout(0.5), Dense(1)])
+        model.compile("adam", "mse", metrics=["mae"])
+        x, y = np.ones((10, 3)), np.ones(10)
+        model.fit(x, y, verbose=0)
+        model.train_on_batch(x, y)
+        print(model.predict(x, verbose=0).shape, len(model.evaluate(x, y, verbose=0)))
+    """)
+    done = epochal_run(path)
+    assert done.stdout.split("\n")[0] == "(10, 1) 2", done.stderr

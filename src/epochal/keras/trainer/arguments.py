@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,19 @@ from epochal import tree
 from epochal.errors import ArgumentError
 from epochal.keras import settings
 from epochal.keras.trainer.data import ArrayData, BatchData, class_weights, is_batches, unpack
+from epochal.tensor import context as contexts
 from epochal.tensor import random
+
+
+def at_once(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method that computes at once, even where the operations of a TensorFlow 1 graph are being recorded."""
+
+    @functools.wraps(method)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        with contexts.eagerly():
+            return method(*args, **kwargs)
+
+    return run
 
 
 def draw_seed() -> int:

@@ -12,6 +12,7 @@ from epochal.keras import settings
 from epochal.keras.callbacks.callback_list import CallbackList
 from epochal.keras.callbacks.history import History
 from epochal.keras.trainer.arguments import (
+    at_once,
     check_counts,
     draw_seed,
     is_due,
@@ -30,7 +31,7 @@ DEFAULT_BATCH_SIZE = 32
 
 
 class Trainer(Steps):
-    """`compile`, `fit`, `evaluate`, `predict` and their kin.
+    """`compile`, `fit`, `evaluate`, `predict` and their kin, which run at once in TensorFlow 1's graphs, too.
 
     Attributes:
         optimizer: What `compile` was given, or ``None``.
@@ -95,6 +96,7 @@ class Trainer(Steps):
         """For callbacks, from `on_train_begin`: the running `fit` begins at this epoch."""
         self._put(_first_epoch=max(self._first_epoch, epoch))
 
+    @at_once
     def fit(
         self,
         x: Any = None,
@@ -213,6 +215,7 @@ class Trainer(Steps):
 
     # evaluate ----------------------------------------------------------------------------------------------------
 
+    @at_once
     def evaluate(
         self,
         x: Any = None,
@@ -266,6 +269,7 @@ class Trainer(Steps):
 
     # predict -----------------------------------------------------------------------------------------------------
 
+    @at_once
     def predict(
         self,
         x: Any,
@@ -342,6 +346,7 @@ class Trainer(Steps):
 
     # Single batches ----------------------------------------------------------------------------------------------
 
+    @at_once
     def train_on_batch(
         self,
         x: Any,
@@ -360,6 +365,7 @@ class Trainer(Steps):
         logs = to_logs(self._run_batch("train", data, num_threads))
         return logs if return_dict else self._in_order(logs)
 
+    @at_once
     def test_on_batch(
         self,
         x: Any,
@@ -374,6 +380,7 @@ class Trainer(Steps):
         logs = to_logs(self._run_batch("test", ArrayData(x, y, sample_weight), num_threads))
         return logs if return_dict else self._in_order(logs)
 
+    @at_once
     def predict_on_batch(self, x: Any, num_threads: int | None = None) -> Any:
         """The outputs for one batch, as arrays."""
         return self._run_batch("predict", ArrayData(x), num_threads)
