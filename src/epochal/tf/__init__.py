@@ -90,12 +90,7 @@ _NAMES = {
     ),
     "epochal.tf.image": ("random_crop"),
     "epochal.tf.errors": ("OpError"),
-    "epochal.tf.refused": (
-        "FIFOQueue FixedLenFeature GraphDef RaggedTensor RandomShuffleQueue RegisterGradient SparseTensor "
-        "TFRecordReader TensorArray TextLineReader complex128 complex64 custom_gradient decode_csv decode_raw "
-        "distribute distributions estimator feature_column import_graph_def lookup parse_single_example ragged "
-        "read_file saved_model sparse_placeholder sparse_tensor_dense_matmul string tpu"
-    ),
+    "epochal.tf.refused": ("distribute distributions estimator feature_column lookup ragged saved_model tpu"),
     "epochal.tf.switches": (
         "GraphOptions OptimizerOptions RunMetadata RunOptions disable_control_flow_v2 disable_resource_variables "
         "disable_tensor_equality disable_v2_tensorshape enable_control_flow_v2 enable_resource_variables "
@@ -156,6 +151,9 @@ def __getattr__(name: str) -> Any:
     elif name in _MODULES:
         value = importlib.import_module(_MODULES[name])
     else:
+        refused = importlib.import_module("epochal.tf.refused")
+        if name in refused.NAMES:
+            refused.refuse(name)
         raise AttributeError(f"module 'tensorflow' has no attribute {name!r} in Epochal yet")
     globals()[name] = value
     return value

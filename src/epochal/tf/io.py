@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from epochal.errors import NotSupportedError
 from epochal.tf import gfile
 from epochal.tf.errors import NotFoundError
+from epochal.tf.refused import MissingNameError
 
 __all__ = ["gfile", "read_file", "write_file"]
 
@@ -33,5 +33,5 @@ def write_file(filename: Any, contents: bytes | str, name: str | None = None) ->
 
 def __getattr__(name: str) -> Any:
     if name.startswith(("decode_", "encode_", "parse_", "TF", "Fixed", "VarLen", "serialize_", "FixedLen")):
-        raise NotSupportedError(f"tf.io.{name} is not supported. Read the file with Pillow or NumPy instead.")
+        raise MissingNameError(f"tf.io.{name} is not supported. Read the file with Pillow or NumPy instead.")
     raise AttributeError(f"module 'tensorflow.io' has no attribute {name!r} in Epochal yet")

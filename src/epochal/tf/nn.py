@@ -32,6 +32,7 @@ from epochal.tf.convolution import (
 from epochal.tf.graph import current_graph, operation
 from epochal.tf.math_ops import sigmoid, tanh
 from epochal.tf.picking import top_k
+from epochal.tf.refused import MissingNameError
 
 __all__ = [
     "atrous_conv2d",
@@ -392,7 +393,7 @@ _LAZY = {
 def __getattr__(name: str) -> Any:
     """Recurrent networks load when asked for: their cells use this module."""
     if name in _REFUSED:
-        raise NotSupportedError(f"tf.nn.{name} is not supported. Use {_REFUSED[name]}.")
+        raise MissingNameError(f"tf.nn.{name} is not supported. Use {_REFUSED[name]}.")
     if name not in _LAZY:
         raise AttributeError(f"module 'tensorflow.nn' has no attribute {name!r} in Epochal yet")
     module = importlib.import_module(_LAZY[name])

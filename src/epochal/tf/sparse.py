@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from epochal.errors import NotSupportedError
+from epochal.tf.refused import MissingNameError
 
 
 def __getattr__(name: str) -> NoReturn:
     if name.startswith("__"):
         raise AttributeError(name)
-    raise NotSupportedError(
+    raise MissingNameError(
         f"tf.sparse.{name} is not supported: Epochal has no sparse tensors. Use dense tensors, with tf.gather and "
         f"tf.math.unsorted_segment_sum for rows."
     )

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from epochal.errors import NotSupportedError
+from epochal.tf.refused import MissingNameError
 
 
 def __getattr__(name: str) -> NoReturn:
     if name.startswith("__"):
         raise AttributeError(name)
-    raise NotSupportedError(
-        f"tf.strings.{name} is not supported: Epochal has no tensors of text. Use Python's strings."
-    )
+    raise MissingNameError(f"tf.strings.{name} is not supported: Epochal has no tensors of text. Use Python's strings.")

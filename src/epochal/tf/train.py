@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from epochal.errors import NotSupportedError
 from epochal.tf.checkpoint import Checkpoint, CheckpointManager
 from epochal.tf.coordinator import Coordinator, start_queue_runners
 from epochal.tf.global_step import create_global_step, get_global_step, get_or_create_global_step, global_step
 from epochal.tf.moving_average import ExponentialMovingAverage
 from epochal.tf.optimizer import Optimizer
+from epochal.tf.refused import MissingNameError
 from epochal.tf.saver import (
     CheckpointState,
     Saver,
@@ -82,5 +82,5 @@ _REFUSED = {
 
 def __getattr__(name: str) -> NoReturn:
     if name in _REFUSED:
-        raise NotSupportedError(f"tf.train.{name} is not supported. {_REFUSED[name]}")
+        raise MissingNameError(f"tf.train.{name} is not supported. {_REFUSED[name]}")
     raise AttributeError(f"module 'tensorflow.train' has no attribute {name!r} in Epochal yet")
