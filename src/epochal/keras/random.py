@@ -76,3 +76,13 @@ def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None)
         draw_key(seed)
         return inputs * 0
     return draws.dropout(inputs, rate, noise_shape, seed)
+
+
+def gamma(shape: Any, alpha: Any, dtype: Any = None, seed: Any = None) -> Tensor:
+    """Numbers of the gamma distribution of shape `alpha` and scale 1."""
+    return draws.gamma(shape, alpha, _float(dtype), seed)
+
+
+def beta(shape: Any, alpha: Any, beta: Any, dtype: Any = None, seed: Any = None) -> Tensor:
+    """Numbers of the beta distribution."""
+    return draws.beta(shape, alpha, beta, _float(dtype), seed)

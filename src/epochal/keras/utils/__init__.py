@@ -27,6 +27,7 @@ from epochal.keras.utils.arrays import (
 )
 from epochal.keras.utils.model_pictures import model_to_dot, plot_model
 from epochal.keras.utils.py_dataset import PyDataset, Sequence
+from epochal.keras.utils.timeseries import timeseries_dataset_from_array
 
 __all__ = [
     "CustomObjectScope",
@@ -52,6 +53,7 @@ __all__ = [
     "serialize_keras_object",
     "set_random_seed",
     "standardize_dtype",
+    "timeseries_dataset_from_array",
     "to_categorical",
     "unpack_x_y_sample_weight",
 ]
