@@ -105,3 +105,10 @@ def test_unknown(identifier):
 def test_axis_must_be_a_number():
     with pytest.raises(ArgumentError, match="`axis` must be of type `int`"):
         losses.categorical_crossentropy(TRUE, PRED, axis=True)
+
+
+def test_short_names():
+    assert losses.mse is losses.MSE is losses.mean_squared_error
+    assert losses.mae is losses.mean_absolute_error
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        losses.nothing  # noqa: B018

@@ -151,3 +151,8 @@ def test_averages_and_accumulation_while_training():
         results.append(model.get_weights())
     for one, other in zip(*results, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+
+
+def test_the_older_name_gives_the_same_optimizers():
+    assert optimizers.legacy.Adam is optimizers.Adam
+    assert all(getattr(optimizers.legacy, name) is getattr(optimizers, name) for name in optimizers.legacy.__all__)

@@ -139,6 +139,13 @@ def deserialize(name: Any, custom_objects: Mapping[str, Any] | None = None) -> A
     return deserialize_keras_object(name, custom_objects=custom_objects, module_objects=LOSSES)
 
 
+def __getattr__(name: str) -> Any:
+    """The short names, such as ``mse``."""
+    if name in LOSSES:
+        return LOSSES[name]
+    raise AttributeError(f"module 'keras.losses' has no attribute {name!r}")
+
+
 __all__ = [
     "BinaryCrossentropy",
     "BinaryFocalCrossentropy",

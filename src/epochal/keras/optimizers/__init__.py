@@ -9,7 +9,7 @@ from typing import Any
 from epochal.keras.absent import OPTIMIZERS as ABSENT
 from epochal.keras.absent import refuse
 from epochal.keras.identifiers import unknown
-from epochal.keras.optimizers import schedules
+from epochal.keras.optimizers import legacy, schedules
 from epochal.keras.optimizers.adam import Adam, Adamax, AdamW, Nadam
 from epochal.keras.optimizers.descent import SGD
 from epochal.keras.optimizers.lamb import Lamb
@@ -89,6 +89,7 @@ __all__ = [
     "RMSprop",
     "deserialize",
     "get",
+    "legacy",
     "schedules",
     "serialize",
 ]
