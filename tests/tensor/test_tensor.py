@@ -171,6 +171,7 @@ def test_shape_and_size():
         (int, "conversion to int"),
         (np.asarray, "NumPy array"),
         (len, "first dimension"),
+        (list, r"Python loop over it.*tf\.while_loop"),
         (lambda x: x.numpy(), r"numpy\(\)"),
         (lambda x: range(x[0, 0]), "Python index"),
     ],

@@ -57,6 +57,12 @@ def _equality(function: Callable[[Any, Any], Tensor], otherwise: bool) -> Callab
 
 
 def _iterate(self: Any) -> Iterator[Tensor]:
+    if self.shape and self.shape[0] is None:
+        self._refuse(
+            "a Python loop over it",
+            "Its length is known only when the graph runs. Use tf.while_loop, tf.map_fn, keras.ops.scan or fori_loop; "
+            "a loop over Python's range is unrolled.",
+        )
     return (get_item(self, index) for index in range(len(self)))
 
 
