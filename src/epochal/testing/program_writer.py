@@ -25,6 +25,8 @@ class Writer:
         dtype: Floating type of the program.
         inputs: Inputs so far.
         arrays: An array for each.
+        settled: Inputs whose values an operator's domain depends on, such as a positive definite matrix: no state may
+            replace them.
     """
 
     def __init__(self, rng: np.random.Generator, dtype: DType, large: bool = False) -> None:
@@ -33,6 +35,7 @@ class Writer:
         self.dtype = dtype
         self.inputs: list[Value] = []
         self.arrays: list[Array] = []
+        self.settled: set[Value] = set()
         self._floats: list[Value] = []
         self._exact: list[Value] = []
         self._others: dict[DType, list[Value]] = {dtypes.int32: [], dtypes.bool_: []}

@@ -163,6 +163,7 @@ def _from_sample(writer: Writer, name: str) -> None:
             operands.append(writer.input(array))
             continue
         x = writer.input(array.astype(writer.dtype.numpy))
+        writer.settled.add(x)
         if operator.gradient is None and operator.no_gradient != "zero":
             x = BUILD.stop_gradient(x)
         elif "composite" in operator.traits and "random" not in operator.traits:
@@ -254,7 +255,7 @@ def random_program(seed: int, dtype: DType | None = None, large: bool = False, s
 
 def _replacements(writer: Writer) -> dict[Value, Value]:
     """New values for about half of the floating inputs. They are exact, so that further runs stay so."""
-    floats = [value for value in writer.inputs if value.dtype is writer.dtype]
+    floats = [value for value in writer.inputs if value.dtype is writer.dtype and value not in writer.settled]
     chosen = [value for value in floats if writer.rng.random() < 0.5] or floats[:1]
     return {value: writer.of("exact", like=value) if writer.rng.random() < 0.8 else value for value in chosen}
 
