@@ -278,3 +278,31 @@ def test_any_layer_inside_a_model_of_ones_own_has_symbolic_outputs():
 
     outputs = Whole()(keras.Input((4, 5)))
     assert outputs.shape == (None, 2)
+
+
+def test_layers_frozen_before_they_are_built_stay_as_they_are():
+    """Counts of trainable and other weights are those of Keras."""
+
+    def counts(model):
+        return len(model.trainable_weights), len(model.non_trainable_weights)
+
+    frozen = layers.Dense(2, trainable=False)
+    model = keras.Sequential([layers.Input((2,)), frozen, layers.BatchNormalization(trainable=False), layers.Dense(1)])
+    assert counts(model) == (2, 6)
+    kernel = frozen.get_weights()[0]
+    model.compile("adam", "mse")
+    model.fit(np.ones((4, 2)), np.ones(4), verbose=0)
+    np.testing.assert_array_equal(frozen.get_weights()[0], kernel)
+    frozen.trainable = model.layers[1].trainable = True
+    assert counts(model) == (6, 2)
+
+    late = keras.Sequential([layers.Dense(2), layers.Dense(1)])
+    late.layers[0].trainable = False
+    late.build((None, 3))
+    assert counts(late) == (2, 2)
+    inner = layers.Bidirectional(layers.LSTM(3, trainable=False))
+    assert counts(keras.Sequential([layers.Input((4, 2)), inner, layers.Dense(1)])) == (2, 6)
+    assert counts(keras.Sequential([layers.Input((4, 2)), layers.LSTM(3, trainable=False)])) == (0, 3)
+    assert counts(
+        keras.models.clone_model(keras.Sequential([layers.Input((2,)), layers.Dense(2, trainable=False)]))
+    ) == (0, 2)

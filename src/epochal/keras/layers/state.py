@@ -77,6 +77,8 @@ class LayerState:
 
     def _track_variable(self, variable: Any) -> None:
         self._tracker.track(variable)
+        if variable.trainable and not self._trainable:  # frozen before it was built, or by its constructor
+            variable.trainable = False
 
     # Names -------------------------------------------------------------------------------------------------------
 
