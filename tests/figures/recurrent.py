@@ -1,4 +1,4 @@
-"""What real Keras 3 computes for recurrent layers, attention and group normalisation. Run with KERAS_BACKEND=tensorflow.
+"""What real Keras 3 computes for recurrent layers, attention and group normalisation (KERAS_BACKEND=tensorflow).
 
 Writes recurrent.npz beside itself: for each case operands, results, and gradients of sum(result * weights).
 """
@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import pathlib
 
-import keras
 import numpy as np
 import tensorflow as tf
+
+import keras
 
 RNG = np.random.default_rng(20261124)
 B, T, F, U = 3, 5, 4, 2

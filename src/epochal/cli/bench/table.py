@@ -44,7 +44,7 @@ def main(arguments: argparse.Namespace) -> int:
             milliseconds = measure(peer, python, name, arguments.repeat, threads)
             if milliseconds is not None:
                 times[name][peer] = milliseconds
-                print(f"  {name:5} {peer:17} {milliseconds:9.3f} ms a step", flush=True)
+                print(f"  {name:6} {peer:17} {milliseconds:10.4g} ms a step", flush=True)
     show(times, list(runners))
     return 0 if all("epochal" in row for row in times.values()) else 1
 
@@ -72,13 +72,13 @@ def measure(peer: str, python: str, name: str, repeat: int, threads: int) -> flo
             command, capture_output=True, text=True, env=environment, timeout=TIME_LIMIT_S, check=False
         )
     except subprocess.TimeoutExpired:
-        print(f"  {name:5} {peer:17} took more than {TIME_LIMIT_S} s", flush=True)
+        print(f"  {name:6} {peer:17} took more than {TIME_LIMIT_S} s", flush=True)
         return None
     for line in answer.stdout.splitlines():
         if line.startswith("RESULT "):
             return float(json.loads(line[len("RESULT ") :])["ms"])
     reason = (answer.stderr.strip().splitlines() or ["no output"])[-1]
-    print(f"  {name:5} {peer:17} failed: {reason}", flush=True)
+    print(f"  {name:6} {peer:17} failed: {reason}", flush=True)
     return None
 
 
@@ -89,10 +89,10 @@ def show(times: dict[str, dict[str, float]], runners: list[str]) -> None:
     table.add_column("epochal, ms", justify="right")
     table.add_column("GFLOPS", justify="right")
     for peer in runners[1:]:
-        table.add_column(peer, justify="right")
+        table.add_column(peer, justify="right", no_wrap=True)
     for name, row in times.items():
         ours = row.get("epochal")
         rate = f"{BY_NAME[name].flops / ours / 1e6:.1f}" if ours else "-"
-        cells = [f"{row[peer] / ours:.2f}x" if ours and peer in row else "-" for peer in runners[1:]]
-        table.add_row(name, f"{ours:.3f}" if ours else "failed", rate, *cells)
-    Console().print(table)
+        cells = [f"{row[peer] / ours:.3g}x" if ours and peer in row else "-" for peer in runners[1:]]
+        table.add_row(name, f"{ours:.3g}" if ours else "failed", rate, *cells)
+    Console(width=max(100, Console().width)).print(table)
