@@ -8,6 +8,7 @@ from epochal.passes.eliminate_common_subexpressions import EliminateCommonSubexp
 from epochal.passes.eliminate_dead_code import EliminateDeadCode
 from epochal.passes.fold_constants import FoldConstants
 from epochal.passes.hoist_invariants import HoistInvariants
+from epochal.passes.inline_calls import InlineCalls
 from epochal.passes.merge_scans import MergeScans
 from epochal.passes.movement import Movement
 from epochal.passes.pipeline import Pass
@@ -27,6 +28,7 @@ SIMPLIFY: tuple[Pass, ...] = (
 def for_engine(lowered: frozenset[str]) -> tuple[Pass, ...]:
     """What every program goes through on its way to an engine that takes the composites `lowered` as they are."""
     return (
+        InlineCalls(),
         Stabilize(),
         *SIMPLIFY,
         MergeScans(),

@@ -220,6 +220,12 @@ class _Walk:
             types = [value.type for value in operands]
             for key, expected in graph_operand_types(name, types, parameters).items():
                 parameters[key] = self._sub_graph(node.parameters[key], expected)
+        elif name == "call":
+            types = [value.type for value in operands]
+            parameters["body"] = self._sub_graph(node.parameters["body"], types)
+            if node.parameters.get("gradient") is not None:
+                types += [value.type for value in parameters["body"].outputs]
+                parameters["gradient"] = self._sub_graph(node.parameters["gradient"], types)
         return self.build.apply(node.operator, operands, parameters)
 
     def _access(self, node: Node, operands: Sequence[Value]) -> Value:
@@ -293,7 +299,7 @@ def _is_settled(node: Node) -> bool:
     return (
         "deferred" not in node.operator.traits
         and "control" not in node.operator.traits
-        and node.operator.name != "shape_of"
+        and node.operator.name not in ("shape_of", "call")
         and all(output.type.is_static for output in node.outputs)
     )
 

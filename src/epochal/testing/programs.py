@@ -20,6 +20,7 @@ from epochal.ir import Array, Graph, Program, Value
 from epochal.testing import program_selection as selection
 from epochal.testing import program_structure as structure
 from epochal.testing.program_writer import Writer
+from epochal.topi.control_samples import retyped
 from epochal.topi.inventory import BUILD, INVENTORY
 
 # The domain on which an operator of one operand is used, and a bound on its results there.
@@ -169,7 +170,10 @@ def _from_sample(writer: Writer, name: str) -> None:
         elif "composite" in operator.traits and "random" not in operator.traits:
             x = BUILD.add(x, BUILD.mul(writer.of("unit", like=x), 0.01))
         operands.append(x)
-    parameters = dict(sample.parameters)
+    parameters = {
+        key: retyped(value, writer.dtype) if isinstance(value, Graph) else value
+        for key, value in sample.parameters.items()
+    }
     if isinstance(parameters.get("dtype"), DType) and parameters["dtype"].is_floating:
         parameters["dtype"] = writer.dtype
     for result in BUILD.apply(operator, operands, parameters):

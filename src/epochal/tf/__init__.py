@@ -16,6 +16,7 @@ _NAMES = {
         "DType as_dtype=get bfloat16 bool=bool_ float16 float32 float64 int16 int32 int64 int8 uint16 uint32 "
         "uint64 uint8"
     ),
+    "epochal.tensor.functions": ("custom_gradient"),
     "epochal.tensor": ("GradientTape Tensor TensorSpec function is_tensor"),
     "epochal.tf.array_ops": (
         "broadcast_static_shape depth_to_space dimension_value ensure_shape lin_space=linspace space_to_depth "

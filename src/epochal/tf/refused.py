@@ -54,7 +54,6 @@ NAMES = {
     "read_file": "Use tf.io.read_file outside graphs.",
     "import_graph_def": "Graphs are not stored: build the graph with the same code.",
     "GraphDef": "Graphs are not stored: build the graph with the same code.",
-    "custom_gradient": "Write the function so that its own gradient is right (tf.stop_gradient).",
     "RegisterGradient": "Write the function so that its own gradient is right.",
     "complex64": _COMPLEX,
     "complex128": _COMPLEX,

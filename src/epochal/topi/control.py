@@ -39,7 +39,7 @@ def check_type(what: str, received: TensorType, expected: TensorType) -> None:
         raise ShapeError(f"{what} must have shape {expected.shape}. Received: {received.shape}.")
 
 
-def _outside(type_: TensorType, known: Sequence[TensorType]) -> TensorType:
+def type_outside(type_: TensorType, known: Sequence[TensorType]) -> TensorType:
     """A sub-graph's result type as seen from outside: its own unknown dimensions become new ones."""
     if type_.is_static:
         return type_
@@ -68,7 +68,7 @@ def _cond_type(
     for index, (one, other) in enumerate(zip(then_graph.outputs, else_graph.outputs, strict=True)):
         check_type(f"Result {index} of the second branch of cond", other.type, one.type)
         shape = tuple(a if a is b or a == b else Symbol() for a, b in zip(one.shape, other.shape, strict=True))
-        results.append(_outside(one.type.with_shape(shape), operands))
+        results.append(type_outside(one.type.with_shape(shape), operands))
     return tuple(results)
 
 
@@ -229,7 +229,7 @@ def _scan_type(
     check_operands("the body of scan", body, [*operands[: constants + carries], *slices])
     carried = operands[constants : constants + carries]
     check_carries("scan", body.outputs[:carries], carried)
-    stacked = [_outside(value.type, operands) for value in body.outputs[carries:]]
+    stacked = [type_outside(value.type, operands) for value in body.outputs[carries:]]
     return (*carried, *(type_.with_shape((length, *type_.shape)) for type_ in stacked))
 
 

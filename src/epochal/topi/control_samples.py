@@ -10,10 +10,10 @@ from epochal import dtypes
 from epochal.dtypes import DType
 from epochal.ir import Builder, Graph, Sample, Value, make_input, tensor_type
 from epochal.topi._rules import values
-from epochal.topi.elementwise import neg, sin, tanh
+from epochal.topi.elementwise import cos, neg, sin, tanh
 from epochal.topi.elementwise_binary import add, less, mul
 
-_build = Builder({row.name: row for row in (add, less, mul, neg, sin, tanh)})
+_build = Builder({row.name: row for row in (add, cos, less, mul, neg, sin, tanh)})
 
 
 def _graph(function: Callable[..., Sequence[Value]], *shapes: tuple[int, ...], integers: Sequence[int] = ()) -> Graph:
@@ -79,6 +79,20 @@ def scan_samples() -> Iterable[Sample]:
             "length": 3,
         },
     )
+
+
+def call_graphs(shape: tuple[int, ...] = (2, 3)) -> tuple[Graph, Graph]:
+    """``x sin(y), tanh(x)`` and its gradient: what it takes is x, y and the two cotangents."""
+
+    def gradient(x: Value, y: Value, first: Value, second: Value) -> list[Value]:
+        slope = _build.add(_build.constant(np.ones(shape)), _build.neg(_build.mul(_build.tanh(x), _build.tanh(x))))
+        return [
+            _build.add(_build.mul(first, _build.sin(y)), _build.mul(second, slope)),
+            _build.mul(first, _build.mul(x, _build.cos(y))),
+        ]
+
+    body = _graph(lambda x, y: [_build.mul(x, _build.sin(y)), _build.tanh(x)], shape, shape)
+    return body, _graph(gradient, shape, shape, shape, shape)
 
 
 def retyped(graph: Graph, dtype: DType) -> Graph:

@@ -80,6 +80,7 @@ from epochal.tensor.functions.cumulative import (
     cummin,
     cumprod,
 )
+from epochal.tensor.functions.custom_gradient import custom_gradient
 from epochal.tensor.functions.elementwise import (
     absolute,
     add,
@@ -320,6 +321,7 @@ __all__ = [
     "cummin",
     "cumprod",
     "cumsum",
+    "custom_gradient",
     "depthwise_conv",
     "det",
     "diag",

@@ -25,7 +25,7 @@ from epochal.topi.subgraph import extract, needed_nodes
 
 
 @dataclass
-class _Body:
+class Body:
     """A traced body: its own inputs, its results, the variables it touched and the first node that is its own."""
 
     inputs: list[Value]
@@ -54,7 +54,7 @@ class _Body:
         return list(found)
 
 
-def _trace(function: Callable[..., Any], inputs: Sequence[Value], arguments: Callable[[list[Tensor]], Any]) -> _Body:
+def trace_body(function: Callable[..., Any], inputs: Sequence[Value], arguments: Callable[[list[Tensor]], Any]) -> Body:
     """Runs `function` on symbolic tensors that stand for `inputs`."""
     start = make_input(TensorType(dtypes.bool_)).node.serial
     branch = contexts.Branch(contexts.current())
@@ -68,23 +68,23 @@ def _trace(function: Callable[..., Any], inputs: Sequence[Value], arguments: Cal
                 raise ArgumentError("The body of a symbolic conditional or loop must return tensors. Received: None")
     finally:
         TAPES.reset(token)
-    return _Body(list(inputs), results, structure, branch, start)
+    return Body(list(inputs), results, structure, branch, start)
 
 
 def _is_eager(*values: Any) -> bool:
     return all(value.data is not None for value in values)
 
 
-def _touched(bodies: Sequence[_Body]) -> dict[int, Any]:
+def _touched(bodies: Sequence[Body]) -> dict[int, Any]:
     """Variables that the bodies read or assign."""
     return {key: variable for body in bodies for key, (variable, _) in body.branch.placeholders.items()}
 
 
-def _assigned(bodies: Sequence[_Body]) -> list[int]:
+def _assigned(bodies: Sequence[Body]) -> list[int]:
     return list(dict.fromkeys(key for body in bodies for key in body.branch.assigned))
 
 
-def _close(boundary: Sequence[Value | TensorType], outputs: Sequence[Value | int]) -> Graph:
+def close(boundary: Sequence[Value | TensorType], outputs: Sequence[Value | int]) -> Graph:
     """A closed graph.
 
     Args:
@@ -113,7 +113,7 @@ def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> 
         raise ShapeError(f"The predicate of cond must be a scalar. Received shape: {predicate.shape}")
     if predicate.data is not None:
         return true_fn() if bool(predicate.data) else false_fn()
-    bodies = [_trace(function, (), lambda _: ()) for function in (true_fn, false_fn)]
+    bodies = [trace_body(function, (), lambda _: ()) for function in (true_fn, false_fn)]
     first, second = bodies
     if not _nested_alike(first.structure, second.structure):
         raise ArgumentError(f"The branches of cond return {first.structure!r} and {second.structure!r}.")
@@ -130,7 +130,7 @@ def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> 
         boundary = [*captured, *(places[key][1] if key in places else variables[key].type for key in keys)]
         outputs: list[Value | int] = [as_value(result) for result in body.results]
         outputs += [body.branch.latest[key] if key in places else len(captured) + keys.index(key) for key in assigned]
-        graphs.append(_close(boundary, outputs))
+        graphs.append(close(boundary, outputs))
     operands = [*(Tensor(None, value) for value in captured), *(_read(variables[key]) for key in keys)]
     if not graphs[0].outputs:
         return tree.unflatten(first.structure, [])
@@ -212,8 +212,8 @@ def _symbolic_while(
     def unpack(inner: list[Tensor]) -> Any:
         return tree.unflatten(structure, inner)
 
-    check = _trace(condition, [make_input(type_) for type_ in types], unpack)
-    step = _trace(body, [make_input(type_) for type_ in types], unpack)
+    check = trace_body(condition, [make_input(type_) for type_ in types], unpack)
+    step = trace_body(body, [make_input(type_) for type_ in types], unpack)
     if check.branch.assigned:
         raise ArgumentError("The condition of a while_loop must not assign variables.")
     check.results = [as_bool(check.results[0])]
@@ -232,7 +232,7 @@ def _symbolic_while(
         boundary += [places[key][1] if key in places else variables[key].type for key in fixed]
         boundary += traced.inputs
         boundary += [places[key][1] if key in places else variables[key].type for key in assigned]
-        graphs.append(_close(boundary, outputs))
+        graphs.append(close(boundary, outputs))
     operands = [*(Tensor(None, value) for value in captured), *(_read(variables[key]) for key in fixed)]
     carries = [*tensors, *(_read(variables[key]) for key in assigned)]
     found = apply(
@@ -319,7 +319,7 @@ def scan(
         holder.append(([leaf is not None for leaf in y_leaves], y_structure))
         return tree.flatten(carry), [leaf for leaf in y_leaves if leaf is not None]
 
-    body = _trace(run, [*inputs, *slices], unpack)
+    body = trace_body(run, [*inputs, *slices], unpack)
     _fit("scan", body.results[: len(inputs)], [tensor.type for tensor in carries])
     finals, stacked = _scan_node(body, carries, sequences, count, reverse)
     present, y_structure = holder[0]
@@ -329,7 +329,7 @@ def scan(
 
 
 def _scan_node(
-    body: _Body, carries: list[Tensor], sequences: list[Tensor], count: Any, reverse: bool
+    body: Body, carries: list[Tensor], sequences: list[Tensor], count: Any, reverse: bool
 ) -> tuple[list[Tensor], list[Tensor]]:
     variables, assigned = _touched([body]), body.branch.assigned
     fixed = [key for key in variables if key not in assigned]
