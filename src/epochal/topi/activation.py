@@ -61,47 +61,59 @@ def _gradient(curvature: Callable[..., Value]) -> Callable[..., list[Value | Non
     return gradient
 
 
-# --- gelu: x times the standard normal distribution function (Hendrycks and Gimpel, 2016), or its form with tanh
+# --- gelu: x times the standard normal distribution function (Hendrycks and Gimpel, 2016), or what comes close to it:
+# (1 + tanh(u)) / 2 with u = sqrt(2 / pi) (x + 0.044715 x^3). That is sigmoid(2 u), which stays exact as it vanishes.
 
 
 def _gelu_reference(x: Array, *, approximate: bool = False) -> tuple[Array, Array]:
-    half = x.dtype.type(0.5)
+    square = x * x
     if approximate:
-        bent = np.tanh(_SCALE * x * (1.0 + _CUBIC * x * x))
-        slope = half * (bent + 1.0) + half * x * (1.0 - bent * bent) * (_SCALE * (1.0 + 3.0 * _CUBIC * x * x))
-        return half * x * (bent + 1.0), slope
-    bent = np.vectorize(math.erf, otypes=[x.dtype])(x * math.sqrt(0.5)) if x.size else x
-    density = np.exp(-half * x * x) * (0.5 * _SCALE)
-    return half * x * (bent + 1.0), half * (bent + 1.0) + x * density
+        share = 1.0 / (1.0 + np.exp(-2.0 * _SCALE * x * (1.0 + _CUBIC * square)))
+        density = share * (1.0 - share) * (2.0 * _SCALE * (1.0 + 3.0 * _CUBIC * square))
+    else:
+        bent = np.vectorize(math.erf, otypes=[x.dtype])(x * math.sqrt(0.5)) if x.size else x
+        share = 0.5 * (bent + 1.0)
+        density = np.exp(-0.5 * square) * (0.5 * _SCALE)
+    return x * share, share + x * density
 
 
 def _gelu_decomposition(build: Build, inputs: Sequence[Value], *, approximate: bool = False) -> tuple[Value, ...]:
     (x,) = single(build, *inputs)
+    square = build.mul(x, x)
     if approximate:
-        square = build.mul(x, x)
-        bent = build.tanh(build.mul(build.mul(build.add(build.mul(square, _CUBIC), 1.0), x), _SCALE))
-        rise = build.mul(build.add(build.mul(square, 3.0 * _CUBIC), 1.0), _SCALE)
-        density = build.mul(build.mul(build.sub(1.0, build.mul(bent, bent)), rise), 0.5)
+        share = build.sigmoid(_twice_bent(build, x, square))
+        density = build.mul(build.mul(share, build.sub(1.0, share)), _rise(build, square))
     else:
-        bent = build.erf(build.mul(x, math.sqrt(0.5)))
-        density = build.mul(build.exp(build.mul(build.mul(x, x), -0.5)), 0.5 * _SCALE)
-    share = build.add(bent, 1.0)
-    y = build.mul(build.mul(x, 0.5), share)
-    slope = build.add(build.mul(share, 0.5), build.mul(x, density))
-    return rounded(build, y, inputs[0]), rounded(build, slope, inputs[0])
+        share = build.mul(build.add(build.erf(build.mul(x, math.sqrt(0.5))), 1.0), 0.5)
+        density = build.mul(build.exp(build.mul(square, -0.5)), 0.5 * _SCALE)
+    slope = build.add(share, build.mul(x, density))
+    return rounded(build, build.mul(x, share), inputs[0]), rounded(build, slope, inputs[0])
+
+
+def _twice_bent(build: Build, x: Value, square: Value) -> Value:
+    """2 u"""
+    inner = build.add(build.mul(square, 2.0 * _SCALE * _CUBIC), 2.0 * _SCALE)
+    result: Value = build.mul(inner, x)
+    return result
+
+
+def _rise(build: Build, square: Value) -> Value:
+    """The derivative of 2 u."""
+    result: Value = build.add(build.mul(square, 6.0 * _SCALE * _CUBIC), 2.0 * _SCALE)
+    return result
 
 
 def _gelu_curvature(build: Build, x: Value, slope: Value, *, approximate: bool = False) -> Value:
     """2 p(x) + x p'(x), where p is the derivative of the share that x is multiplied by."""
     square = build.mul(x, x)
     if approximate:
-        bent = build.tanh(build.mul(build.mul(build.add(build.mul(square, _CUBIC), 1.0), x), _SCALE))
-        rise = build.mul(build.add(build.mul(square, 3.0 * _CUBIC), 1.0), _SCALE)
-        steep = build.sub(1.0, build.mul(bent, bent))
-        density = build.mul(build.mul(steep, rise), 0.5)
-        change = build.sub(
-            build.mul(build.mul(steep, x), 3.0 * _CUBIC * _SCALE),
-            build.mul(build.mul(bent, density), build.mul(rise, 2.0)),
+        bent, rise = _twice_bent(build, x, square), _rise(build, square)
+        share, rest = build.sigmoid(bent), build.sigmoid(build.neg(bent))
+        steep = build.mul(share, rest)
+        density = build.mul(steep, rise)
+        change = build.add(
+            build.mul(build.mul(density, build.sub(rest, share)), rise),
+            build.mul(build.mul(steep, x), 12.0 * _SCALE * _CUBIC),
         )
         result: Value = build.add(build.mul(density, 2.0), build.mul(x, change))
     else:
