@@ -1,6 +1,7 @@
 """`InlineCalls` alone: bodies in place of calls, nested ones too."""
 
-from epochal.ir import Graph, make_input, print_graph, tensor_type
+from epochal.ir import Graph, make_input, tensor_type
+from epochal.ir.printer import print_graph
 from epochal.passes.inline_calls import InlineCalls
 from epochal.topi.inventory import BUILD
 
