@@ -24,13 +24,16 @@ def test_interrupt_during_an_epoch():
         while not stopped.wait(0.5):
             os.kill(os.getpid(), signal.SIGINT)
 
-    finger = threading.Thread(target=press)
-    finger.start()
-    with pytest.raises(KeyboardInterrupt):
+    def train() -> None:
         try:
             model.fit(x, y, batch_size=2, epochs=10**6, verbose=0)
         finally:
             stopped.set()
+
+    finger = threading.Thread(target=press)
+    finger.start()
+    with pytest.raises(KeyboardInterrupt):
+        train()
     finger.join()
     assert int(model.optimizer.iterations) > 32
     assert all(np.isfinite(weight).all() for weight in model.get_weights())
