@@ -7,6 +7,7 @@ from typing import Any
 
 from epochal.errors import ArgumentError, ShapeError
 from epochal.ir import Value
+from epochal.learn import optimizers
 from epochal.tensor import Tensor, functions
 from epochal.tf.conversion import to_tensor
 from epochal.tf.graph import GraphTensor, get_default_graph
@@ -113,13 +114,10 @@ def clip_by_global_norm(
 
 def global_norm(t_list: Sequence[Any], name: str | None = None) -> Tensor:
     """The Euclidean norm of all elements of all tensors."""
-    squares = [functions.sum(functions.square(to_tensor(t))) for t in t_list if t is not None]
-    if not squares:
+    tensors = [to_tensor(t) for t in t_list if t is not None]
+    if not tensors:
         raise ArgumentError("global_norm needs at least one tensor.")
-    total = squares[0]
-    for square in squares[1:]:
-        total = total + square
-    return functions.sqrt(total)
+    return optimizers.global_norm(tensors)
 
 
 def clip_by_norm(t: Any, clip_norm: Any, axes: Any = None, name: str | None = None) -> Tensor:
