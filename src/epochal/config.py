@@ -4,6 +4,7 @@
 | --- | --- |
 | EPOCHAL_NUM_THREADS | threads of a compiled program; default: what the container's CPU quota and affinity allow |
 | EPOCHAL_BACKEND | the engine: ``native`` (default) or ``reference`` |
+| EPOCHAL_INSTRUCTIONS | ``sse2``, ``avx2``, ``avx512``: what code is held to; default: all there are |
 | EPOCHAL_CACHE | folder of compiled code, ``0``: none; default ``$XDG_CACHE_HOME/epochal``, else ``~/.cache/epochal`` |
 """
 
@@ -93,6 +94,22 @@ def set_floatx(name: str | None) -> None:
 def floatx() -> str:
     """Name of the element type that Python's floats become."""
     return str(_settings["floatx"] or "float32")
+
+
+INSTRUCTIONS = ("sse2", "avx2", "avx512")
+
+
+def instructions() -> str | None:
+    """Set of vector instructions that compiled code is held to; ``None``: all that the processor has.
+
+    Raises:
+        ArgumentError: The environment's ``EPOCHAL_INSTRUCTIONS`` names no known set.
+    """
+    chosen = os.environ.get("EPOCHAL_INSTRUCTIONS") or None
+    if chosen is not None and chosen not in INSTRUCTIONS:
+        known = ", ".join(INSTRUCTIONS)
+        raise ArgumentError(f"Unknown EPOCHAL_INSTRUCTIONS: {chosen!r}. Expected one of {known}, or nothing.")
+    return chosen
 
 
 def cache_folder() -> Path | None:

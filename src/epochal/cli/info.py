@@ -30,6 +30,7 @@ def facts() -> list[tuple[str, str]]:
         ("python", f"{platform.python_version()} on {platform.platform()}"),
         ("libraries", ", ".join(_version(name) for name in LIBRARIES)),
         ("processor", f"{target.cpu}, vectors of {target.vector_bytes * 8} bits, {target.registers} registers"),
+        ("instructions", config.instructions() or "all that the processor has"),
         ("threads", f"{config.num_threads()} by default"),
         ("backend", config.backend()),
         ("cache", "off" if folder is None else f"{folder} ({_megabytes(folder):.1f} MB)"),

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import platform
 import re
 import sys
 import threading
@@ -23,6 +22,7 @@ from typing import Any
 
 from epochal.backends.native.cache import ObjectCache
 from epochal.backends.native.kernel import Kernel, Target
+from epochal.backends.native.target import choose_target
 
 
 class Code:
@@ -86,8 +86,8 @@ class Engine:
         self.cache = cache if cache is not None else ObjectCache()
         self._lock = threading.RLock()
         self._live: weakref.WeakValueDictionary[str, Code] = weakref.WeakValueDictionary()
-        self._machine = _target_machine(self._llvm)
-        self.target = detect_target()
+        self.target = choose_target(self._llvm)
+        self._machine = _target_machine(self._llvm, self.target)
         self.salt = _salt(self._llvm, self.target)
         self.compiled = 0
         self.loaded = 0
@@ -161,7 +161,7 @@ class Engine:
             return None
         context = llvm.create_context()
         module = llvm.parse_assembly("", context=context)
-        jit = llvm.create_mcjit_compiler(module, _target_machine(llvm))
+        jit = llvm.create_mcjit_compiler(module, _target_machine(llvm, self.target))
         for image in objects:
             jit.add_object_file(image)
         jit.finalize_object()
@@ -183,6 +183,18 @@ class Engine:
         return hashlib.blake2b(f"{source.key} {source.optimise}".encode() + self.salt, digest_size=20).hexdigest()
 
     def _compile(self, source: Source, entry: str) -> bytes:
+        module = self._module(source, entry)
+        self.compiled += 1
+        image: bytes = self._machine.emit_object(module)
+        return image
+
+    def assembly(self, kernel: Kernel) -> str:
+        """A kernel's code as text, to look at."""
+        source = Source(kernel.key, partial(kernel.emit, self.target), ("kernel",), kernel.optimise)
+        return str(self._machine.emit_assembly(self._module(source, self._entry(source))))
+
+    def _module(self, source: Source, entry: str) -> Any:
+        """A module in a context of its own, ready for the code generator."""
         llvm = self._llvm
         text = source.emit()
         for name in source.exports:
@@ -191,9 +203,7 @@ class Engine:
         module.verify()
         if source.optimise:
             _optimise(llvm, self._machine, module)
-        self.compiled += 1
-        image: bytes = self._machine.emit_object(module)
-        return image
+        return module
 
 
 _engine: Engine | None = None
@@ -221,19 +231,8 @@ def target() -> Target:
 
 
 def detect_target() -> Target:
-    """What LLVM says of this processor."""
-    llvm = _load_llvm()
-    features = llvm.get_host_cpu_features()
-    has = features.get
-    arm = platform.machine().lower() in ("aarch64", "arm64")
-    wide = bool(has("avx512f") and has("avx512vl") and has("avx512bw") and has("avx512dq"))
-    return Target(
-        cpu=llvm.get_host_cpu_name(),
-        features=features.flatten(),
-        vector_bytes=64 if wide else 32 if has("avx2") and has("fma") else 16,
-        registers=32 if wide or arm else 16,
-        masked=wide,
-    )
+    """What code is generated for: see `target.choose_target`."""
+    return choose_target(_load_llvm())
 
 
 def _load_llvm() -> Any:
@@ -244,12 +243,12 @@ def _load_llvm() -> Any:
     return llvm
 
 
-def _target_machine(llvm: Any) -> Any:
+def _target_machine(llvm: Any, target: Target) -> Any:
     # Not position independent: constants would be addressed from a global offset table, and MCJIT relocates those of
     # all but one of the objects in an engine wrongly (kernels then read some other kernel's constants, or crash).
     return llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(),
-        features=llvm.get_host_cpu_features().flatten(),
+        cpu=target.cpu,
+        features=target.features,
         opt=3,
         reloc="static",
     )

@@ -29,6 +29,9 @@ class Target:
         vector_bytes: Width of a vector register: 64 (AVX-512), 32 (AVX2) or 16 (SSE, NEON).
         registers: Number of vector registers: 32 or 16.
         masked: Whether masked loads and stores are one instruction (AVX-512).
+        fused: Whether a product and a sum are one instruction, rounded once (FMA).
+        rounds: Whether rounding to an integral number is one instruction (SSE4.1).
+        halves: Whether converting from and to float16 is (F16C).
     """
 
     cpu: str
@@ -36,6 +39,9 @@ class Target:
     vector_bytes: int
     registers: int
     masked: bool
+    fused: bool = True
+    rounds: bool = True
+    halves: bool = True
 
 
 @dataclass(frozen=True, slots=True)
