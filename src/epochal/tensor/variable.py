@@ -15,6 +15,7 @@ from epochal.tensor import context as contexts
 from epochal.tensor.convert import convert
 from epochal.tensor.dispatch import apply, as_value
 from epochal.tensor.recording import TAPES
+from epochal.tensor.storage import stored
 from epochal.tensor.tensor import Tensor, eager
 
 
@@ -71,7 +72,7 @@ class Variable:
             )
         if shape is not None and tuple(shape) != tensor.data.shape:
             raise ShapeError(f"Variable of shape {tuple(shape)} given a value of shape {tensor.data.shape}.")
-        self.data: Array = np.array(tensor.data, order="C", copy=True)
+        self.data: Array = stored(tensor.data)
         self.type = TensorType(tensor.dtype, self.data.shape)
         self.trainable = trainable
         self.name = name or "variable"
