@@ -11,9 +11,9 @@ import numpy as np
 
 from epochal import tree
 from epochal.errors import ArgumentError, DTypeError, EpochalError, NotSupportedError
-from epochal.ir import Origin, make_input, origin
+from epochal.ir import make_input, origin
 from epochal.keras import constraints, dtype_policies, graph, initializers, naming, regularizers
-from epochal.keras.layers.call import call_signature, calling, current_call, get_mask, set_mask
+from epochal.keras.layers.call import call_signature, calling, current_call, get_mask, origin_of, set_mask
 from epochal.keras.layers.input_spec import assert_input_compatibility
 from epochal.keras.layers.remat import RematMode, get_current_remat_mode, rematerialized
 from epochal.keras.layers.shapes import (
@@ -283,7 +283,7 @@ class Layer(LayerState):
                 args = args[: signature.position("training")]
             masks = self._fill_masks(signature, arguments, kwargs)
         first = next(iter(arguments.values()), None)
-        with calling(self, training), self._open_name_scope(), origin(Origin(layer=self.name)):
+        with calling(self, training), self._open_name_scope(), origin(origin_of(self.name, outer)):
             try:
                 self._check_inputs(first)
                 self._maybe_build(arguments)
