@@ -29,7 +29,6 @@ from epochal.topi import (
     masking,
     movement,
     normalization,
-    ordering,
     placement,
     random,
     reduction,
@@ -93,7 +92,7 @@ OPERATORS: tuple[Operator, ...] = (
     distributions.random_truncated_normal, distributions.random_bernoulli, distributions.random_categorical,
     distributions.random_permutation, distributions.random_gamma,
     # Control flow.
-    control.cond, control.while_loop, control.scan, call.call, ordering.after,
+    control.cond, control.while_loop, control.scan, call.call,
     # Composites.
     composite.softmax, composite.log_softmax, composite.logsumexp, composite.softplus,
     activation.gelu, activation.silu,

@@ -69,14 +69,6 @@ def test_the_cache_saves_emission(folder, fresh_kernel):
     assert engine.compiled == 0
 
 
-def test_optimised_code_is_another_entry(folder, fresh_kernel):
-    engine = Engine(ObjectCache(folder))
-    kernel = fresh_kernel()
-    engine.load(kernel)
-    check(engine.load(Kernel(kernel.key, kernel.emit, 1, 1.0, optimise=True)))
-    assert engine.compiled == 2
-
-
 @pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
 def test_the_cache_is_private(folder, fresh_kernel):
     kernel, calls = counted(fresh_kernel())
@@ -213,7 +205,7 @@ def test_loading_and_freeing_keeps_memory_flat(folder, fresh_kernel):
 def test_compiling_keeps_memory_flat(fresh_kernel, monkeypatch):
     monkeypatch.setenv("EPOCHAL_CACHE", "0")
     engine = Engine()
-    kernel = fresh_kernel(optimise=True)
+    kernel = fresh_kernel()
     for _ in range(50):
         engine.load(kernel)
     before = resident_bytes()

@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from epochal.backends.native import codegen
 from epochal.backends.native.cache import ObjectCache
 from epochal.backends.native.kernel import Kernel, Target
 from epochal.backends.native.target import choose_target
@@ -61,13 +62,11 @@ class Source:
         key: Digest of all that the text depends on, except the target and Epochal's own sources.
         emit: Writes the text; called only if neither memory nor disk have the code.
         exports: Functions whose addresses are wanted.
-        optimise: Whether to run LLVM's optimiser.
     """
 
     key: str
     emit: Callable[[], str]
     exports: tuple[str, ...]
-    optimise: bool = False
 
 
 class Engine:
@@ -87,7 +86,7 @@ class Engine:
         self._lock = threading.RLock()
         self._live: weakref.WeakValueDictionary[str, Code] = weakref.WeakValueDictionary()
         self.target = choose_target(self._llvm)
-        self._machine = _target_machine(self._llvm, self.target)
+        self._generator = codegen.CodeGenerator(self._llvm, self.target)
         self.salt = _salt(self._llvm, self.target)
         self.compiled = 0
         self.loaded = 0
@@ -98,10 +97,7 @@ class Engine:
 
     def load_all(self, kernels: Iterable[Kernel]) -> dict[str, Code]:
         """The code of several kernels, by key; linking them at once is cheaper."""
-        sources = (
-            Source(kernel.key, partial(kernel.emit, self.target), ("kernel",), kernel.optimise) for kernel in kernels
-        )
-        return self.load_sources(sources)
+        return self.load_sources(self._source(kernel) for kernel in kernels)
 
     def load_sources(self, sources: Iterable[Source]) -> dict[str, Code]:
         """The code of several modules, by key."""
@@ -142,13 +138,21 @@ class Engine:
         self, sources: Sequence[Source], entries: Sequence[str], images: Sequence[bytes | None]
     ) -> list[bytes]:
         """The images, those that are missing compiled."""
-        complete = []
-        for source, entry, image in zip(sources, entries, images, strict=True):
-            if image is None:
-                image = self._compile(source, entry)
-                self.cache.write(entry, image)
-            complete.append(image)
-        return complete
+        complete = dict(zip(entries, images, strict=True))
+
+        def keep(entry: str, image: bytes) -> None:
+            complete[entry] = image
+            self.cache.write(entry, image)
+
+        jobs = [
+            codegen.Job(partial(self._text, source, entry), partial(keep, entry))
+            for source, entry in zip(sources, entries, strict=True)
+            if complete[entry] is None
+        ]
+        if jobs:
+            self._generator.compile_all(jobs)
+            self.compiled += len(jobs)
+        return [image for image in complete.values() if image is not None]
 
     def _link(
         self, sources: Sequence[Source], entries: Sequence[str], images: Sequence[bytes]
@@ -161,7 +165,7 @@ class Engine:
             return None
         context = llvm.create_context()
         module = llvm.parse_assembly("", context=context)
-        jit = llvm.create_mcjit_compiler(module, _target_machine(llvm, self.target))
+        jit = llvm.create_mcjit_compiler(module, self._generator.machine())
         for image in objects:
             jit.add_object_file(image)
         jit.finalize_object()
@@ -180,30 +184,22 @@ class Engine:
 
     def _entry(self, source: Source) -> str:
         """Name of a module in the cache; its symbols carry it too, so that modules can be linked together."""
-        return hashlib.blake2b(f"{source.key} {source.optimise}".encode() + self.salt, digest_size=20).hexdigest()
-
-    def _compile(self, source: Source, entry: str) -> bytes:
-        module = self._module(source, entry)
-        self.compiled += 1
-        image: bytes = self._machine.emit_object(module)
-        return image
+        return hashlib.blake2b(source.key.encode() + self.salt, digest_size=20).hexdigest()
 
     def assembly(self, kernel: Kernel) -> str:
         """A kernel's code as text, to look at."""
-        source = Source(kernel.key, partial(kernel.emit, self.target), ("kernel",), kernel.optimise)
-        return str(self._machine.emit_assembly(self._module(source, self._entry(source))))
+        source = self._source(kernel)
+        return self._generator.assembly(self._text(source, self._entry(source)))
 
-    def _module(self, source: Source, entry: str) -> Any:
-        """A module in a context of its own, ready for the code generator."""
-        llvm = self._llvm
+    def _source(self, kernel: Kernel) -> Source:
+        return Source(kernel.key, partial(kernel.emit, self.target), ("kernel",))
+
+    @staticmethod
+    def _text(source: Source, entry: str) -> str:
         text = source.emit()
         for name in source.exports:
             text = re.sub(rf"@{name}(?=\W)", f"@{name}_{entry}", text)
-        module = llvm.parse_assembly(text + _attributes(self.target), context=llvm.create_context())
-        module.verify()
-        if source.optimise:
-            _optimise(llvm, self._machine, module)
-        return module
+        return text
 
 
 _engine: Engine | None = None
@@ -243,37 +239,6 @@ def _load_llvm() -> Any:
     return llvm
 
 
-def _target_machine(llvm: Any, target: Target) -> Any:
-    # Not position independent: constants would be addressed from a global offset table, and MCJIT relocates those of
-    # all but one of the objects in an engine wrongly (kernels then read some other kernel's constants, or crash).
-    return llvm.Target.from_default_triple().create_target_machine(
-        cpu=target.cpu,
-        features=target.features,
-        opt=3,
-        reloc="static",
-    )
-
-
-def _optimise(llvm: Any, machine: Any, module: Any) -> None:
-    """Runs LLVM's default passes."""
-    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=2))
-    manager = builder.getModulePassManager()
-    manager.run(module, builder)
-    # llvmlite 0.50 never frees a module's pass manager (70 KB): its `_dispose` is shadowed by an empty one.
-    dispose = getattr(llvm.ffi.lib, "LLVMPY_DisposeNewModulePassManger", None)
-    if dispose is not None and type(manager)._dispose is llvm.ffi.ObjectRef._dispose:
-        dispose(manager)
-        manager.detach()
-
-
-def _attributes(target: Target) -> str:
-    """Attribute group 0, which emitters refer to. Without the width LLVM splits 512-bit vectors on some processors."""
-    width = ""
-    if target.vector_bytes == 64:
-        width = '"prefer-vector-width"="512" "min-legal-vector-width"="512" '
-    return f'\nattributes #0 = {{ nounwind {width}"no-trapping-math"="true" }}\n'
-
-
 def _salt(llvm: Any, target: Target) -> bytes:
     """What every entry of the cache depends on besides its key."""
     digest = hashlib.blake2b(digest_size=20)
@@ -288,6 +253,7 @@ def _renew_locks() -> None:
     """A fork may have copied a lock that some other thread held."""
     global _engine_lock
     _engine_lock = threading.Lock()
+    codegen.renew_lock()
     if _engine is not None:
         _engine._lock = threading.RLock()
 

@@ -61,7 +61,6 @@ class Kernel:
             computes the same bits wherever it runs.
         cost: Estimated nanoseconds on one core for all pieces.
         scratch: Bytes of scratch memory a thread needs.
-        optimise: Whether LLVM's optimiser passes pay for this code.
         inplace: Pairs (input, output) that may share memory: element i of the input is read before element i of the
             output is written, and never after.
     """
@@ -71,7 +70,6 @@ class Kernel:
     pieces: int
     cost: float
     scratch: int = 0
-    optimise: bool = False
     inplace: frozenset[tuple[int, int]] = frozenset()
 
 

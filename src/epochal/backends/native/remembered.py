@@ -100,7 +100,7 @@ def _encode(items: Sequence[ScheduleItem], values: Sequence[Value]) -> Any:
             rows.append(numbers[item.outputs[0]])
             continue
         kernel = item.kernel
-        facts = (kernel.key, kernel.pieces, kernel.cost, kernel.scratch, kernel.optimise, tuple(kernel.inplace))
+        facts = (kernel.key, kernel.pieces, kernel.cost, kernel.scratch, tuple(kernel.inplace))
         operands = [number(value) for value in item.inputs]
         rows.append((facts, operands, [number(value) for value in item.outputs]))
     results = {root(output) for item in items for output in item.outputs}
@@ -117,7 +117,7 @@ def _decode(entry: Any, values: Sequence[Value], anew: _Anew) -> list[ScheduleIt
         if isinstance(row, int):
             items.append(known[row].node)
             continue
-        (key, pieces, cost, scratch, optimise, inplace), inputs, outputs = row
-        kernel = Kernel(key, anew.emitter(key), pieces, cost, scratch, optimise, frozenset(inplace))
+        (key, pieces, cost, scratch, inplace), inputs, outputs = row
+        kernel = Kernel(key, anew.emitter(key), pieces, cost, scratch, frozenset(inplace))
         items.append(Launch(kernel, tuple(known[i] for i in inputs), tuple(known[i] for i in outputs)))
     return items
