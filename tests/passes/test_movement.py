@@ -203,3 +203,37 @@ def test_a_long_sum_in_half_precision_is_not_made_a_product() -> None:
     x = make_input(tensor_type("float16"), "x")
     graph = Graph([x], [BUILD.sum(BUILD.broadcast(x, shape=(100000,)), axes=(0,))])
     assert Movement().run(graph) is graph
+
+
+def _same_values(inputs: list[Value], output: Value, arrays: list[np.ndarray]) -> Graph:
+    graph = Graph(inputs, [output])
+    found = Movement().run(graph)
+    verify(found)
+    (expected,), (received,) = interpret(graph, arrays), interpret(found, arrays)
+    np.testing.assert_allclose(received, expected, rtol=1e-12)
+    return found
+
+
+def test_rows_are_picked_in_the_order_in_which_they_are_wanted() -> None:
+    table, indices = make_input(tensor_type("float64", (7, 3)), "table"), make_input(tensor_type("int32", (2, 4)), "i")
+    picked = BUILD.gather(table, indices, axis=0)
+    rng = np.random.default_rng(0)
+    arrays = [rng.normal(size=(7, 3)), rng.integers(0, 7, (2, 4)).astype(np.int32)]
+    turned = _same_values([table, indices], BUILD.transpose(picked, permutation=(1, 0, 2)), arrays)
+    assert turned.outputs[0].operator.name == "gather"
+    mixed = _same_values([table, indices], BUILD.transpose(picked, permutation=(2, 0, 1)), arrays)
+    assert mixed.outputs[0].operator.name == "transpose"
+
+
+def test_updates_are_added_in_the_order_in_which_they_lie() -> None:
+    table, indices = make_input(tensor_type("float64", (7, 3)), "table"), make_input(tensor_type("int32", (2, 4)), "i")
+    updates = make_input(tensor_type("float64", (4, 2, 3)), "updates")
+    added = BUILD.scatter_add(table, indices, BUILD.transpose(updates, permutation=(1, 0, 2)), axis=0)
+    rng = np.random.default_rng(0)
+    arrays = [rng.normal(size=(7, 3)), rng.integers(0, 7, (2, 4)).astype(np.int32), rng.normal(size=(4, 2, 3))]
+    found = _same_values([table, indices, updates], added, arrays)
+    assert [node.operator.name for node in found.nodes() if node.operator.name != "input"] == [
+        "transpose",
+        "scatter_add",
+    ]
+    assert found.outputs[0].node.inputs[2].operator.name == "input"

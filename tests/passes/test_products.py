@@ -78,3 +78,12 @@ def test_the_gradient_of_a_dense_layer_has_none() -> None:
     y = BUILD.dot_general(x, w, contract=((1,), (0,)), batch=((), ()))
     found = gradients([y], [x, w], [BUILD.sin(y)])
     check([x, w], [value for value in found if value is not None], 0)
+
+
+def test_a_long_sum_stays_one_sum() -> None:
+    """A transpose stays where the product would have to sum over two axes that lie in different orders."""
+    x, g, same = matrix("x", 4, 5, 3), matrix("g", 5, 4, 2), matrix("same", 4, 5, 2)
+    turned = BUILD.dot_general(transpose(x, 1, 0, 2), g, contract=((0, 1), (0, 1)))
+    check([x, g], [turned], 1)
+    both = BUILD.dot_general(transpose(x, 1, 0, 2), transpose(same, 1, 0, 2), contract=((0, 1), (0, 1)))
+    check([x, same], [both], 0)

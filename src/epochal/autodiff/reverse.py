@@ -43,7 +43,7 @@ def gradients(
     for node in reversed(nodes):
         received = [found.get(output) for output in node.outputs]
         if any(cotangent is not None for cotangent in received):
-            with origin(node.origin):
+            with origin(node.origin.backward()):
                 _propagate(node, received, found)
     return [found.get(value) if value.dtype.is_floating else None for value in inputs]
 

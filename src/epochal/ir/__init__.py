@@ -1,6 +1,15 @@
 """The intermediate representation: types, operators, nodes, graphs and programs."""
 
-from epochal.ir.build import Builder, broadcast_shapes, current_origin, make_input, origin, with_inputs
+from epochal.ir.build import (
+    Builder,
+    broadcast_shapes,
+    current_origin,
+    make_input,
+    origin,
+    reset_origin,
+    set_origin,
+    with_inputs,
+)
 from epochal.ir.graph import NOWHERE, Graph, Node, Origin, Value, topological
 from epochal.ir.key import graph_key, parameter_key
 from epochal.ir.operator import TRAITS, Array, Build, Operator, Parameters, Sample
@@ -32,6 +41,8 @@ __all__ = [
     "make_input",
     "origin",
     "parameter_key",
+    "reset_origin",
+    "set_origin",
     "tensor_type",
     "topological",
     "with_inputs",

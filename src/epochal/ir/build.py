@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -41,6 +41,16 @@ def origin(where: Origin) -> Iterator[None]:
 
 def current_origin() -> Origin:
     return _origin.get()
+
+
+def set_origin(where: Origin) -> Token[Origin]:
+    """Nodes built from now on carry `where`: `origin` where it would cost too much. End with `reset_origin`."""
+    return _origin.set(where)
+
+
+def reset_origin(token: Token[Origin]) -> None:
+    """Back to the origin before `set_origin` gave `token`."""
+    _origin.reset(token)
 
 
 def broadcast_shapes(*shapes: Shape) -> Shape:

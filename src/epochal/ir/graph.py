@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -50,16 +50,23 @@ class Origin:
         layer: The layer that made it.
         file: The user's source file.
         line: The line in it.
+        phase: What part of a training step it is: ``"gradient"``, ``"update"``, ``"loss"``, ``"metrics"``, ``"data"``;
+            empty for what a layer computes.
     """
 
     name: str = ""
     layer: str = ""
     file: str = ""
     line: int = 0
+    phase: str = ""
+
+    def backward(self) -> Origin:
+        """The origin of this one's gradient."""
+        return self if self.phase == "gradient" else replace(self, phase="gradient")
 
     def __str__(self) -> str:
         parts = [f"layer '{self.layer}'" if self.layer else "", f"'{self.name}'" if self.name else ""]
-        parts.append(f"{self.file}:{self.line}" if self.file else "")
+        parts += [f"{self.file}:{self.line}" if self.file else "", self.phase]
         return ", ".join(part for part in parts if part)
 
 

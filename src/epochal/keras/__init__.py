@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from epochal.keras.graph import KerasTensor
     from epochal.keras.initializers import Initializer
     from epochal.keras.layers import Input, InputSpec, Layer
+    from epochal.keras.layers.remat import RematScope, remat
     from epochal.keras.losses import Loss
     from epochal.keras.metrics import Metric
     from epochal.keras.models import Functional, Model, Sequential
@@ -63,10 +64,12 @@ _HOMES = {
     "Metric": "metrics",
     "Model": "models",
     "Optimizer": "optimizers",
+    "RematScope": "layers.remat",
     "Regularizer": "regularizers",
     "Sequential": "models",
     "Variable": "variable",
     "name_scope": "naming",
+    "remat": "layers.remat",
 }
 
 __all__ = [
@@ -82,6 +85,7 @@ __all__ = [
     "Model",
     "Optimizer",
     "Regularizer",
+    "RematScope",
     "Sequential",
     "Variable",
     "activations",
@@ -103,6 +107,7 @@ __all__ = [
     "optimizers",
     "random",
     "regularizers",
+    "remat",
     "saving",
     "tree",
     "utils",

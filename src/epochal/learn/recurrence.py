@@ -46,23 +46,25 @@ def run(
     sequences: bool = False,
     zero_output: bool = False,
     output_like: Tensor | None = None,
+    time_first: bool = False,
 ) -> Result:
     """Runs `step` over time.
 
     Args:
         step: ``step(inputs_t, states) -> output_t, new_states``.
-        inputs: ``[batch, time, ...]``.
+        inputs: ``[batch, time, ...]``, or ``[time, batch, ...]`` with `time_first`.
         states: Before the first step.
         mask: bool ``[batch, time]``; at a step where it is false, states and output stay as they were.
         backwards: Whether to begin at the last step. Outputs come in the order they are made.
         sequences: Whether to return the outputs of all steps.
         zero_output: Whether outputs of masked steps are zero instead.
         output_like: A tensor of an output's shape and type, where that is not the first state.
+        time_first: How `inputs` lie; masks and outputs have the batch first either way.
     """
     states = list(states)
     count = len(states)
     kept = states[0] if output_like is None else output_like
-    xs: Any = time_major(inputs)
+    xs: Any = inputs if time_first else time_major(inputs)
     if mask is not None:
         xs = (xs, time_major(mask))
 

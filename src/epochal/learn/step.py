@@ -17,7 +17,7 @@ import numpy as np
 from epochal import config, dtypes, tree
 from epochal.compile import compile_program
 from epochal.errors import ExecutionError
-from epochal.ir import Array, Program, graph_key
+from epochal.ir import Array, Origin, Program, graph_key, origin
 from epochal.tensor import Tensor, Variable, convert, functions
 from epochal.tensor.context import Trace
 from epochal.tensor.dispatch import apply
@@ -176,12 +176,13 @@ def compile_rows(
         specs.append(TensorSpec((specs[0].shape[0],), "int32", "order"))
 
     def body(arguments: list[Tensor]) -> Any:
-        start = functions.reshape(counter * stride, (1,))
-        if shuffled:
-            rows = apply("dynamic_slice", arguments[-1], start, sizes=(size,))
-            batch = [functions.gather(argument, rows, axis=0) for argument in arguments[:-1]]
-        else:
-            batch = [_slice_rows(argument, start, size) for argument in arguments]
+        with origin(Origin("data", phase="data")):
+            start = functions.reshape(counter * stride, (1,))
+            if shuffled:
+                rows = apply("dynamic_slice", arguments[-1], start, sizes=(size,))
+                batch = [functions.gather(argument, rows, axis=0) for argument in arguments[:-1]]
+            else:
+                batch = [_slice_rows(argument, start, size) for argument in arguments]
         results = function([standard_floats(leaf, floatx) for leaf in batch])
         counter.assign(counter + 1)
         return results

@@ -1,7 +1,8 @@
 """Movement that need not happen: what cancels, merges or can wait until less has to be moved.
 
 No rule changes an element, save that the sum of n equal elements becomes a product (rounded once, not n times), and
-that a sum of arrays padded with zeros, which are joined instead, would have made 0.0 of -0.0.
+that a sum of arrays padded with zeros, which are joined instead, would have made 0.0 of -0.0, and that updates which
+lie transposed are added at equal indices in the order in which they lie.
 """
 
 from __future__ import annotations
@@ -91,7 +92,31 @@ def _transpose(build: Builder, node: Node) -> Value | None:
     moved = [axis for axis in permutation if x.shape[axis] != 1]
     if moved == sorted(moved):  # only axes of size 1 move -> reshape
         return _value(build.reshape(x, shape=node.outputs[0].shape))
+    if _is(x, "gather"):
+        table, indices = x.node.inputs
+        turned = _turned_indices(build, indices, permutation, x.node.parameters["axis"])
+        if turned is not None:  # rows picked, then put in another order -> rows picked in that order
+            return _value(build.gather(table, turned, axis=0))
     return _of_scalar(build, node)
+
+
+def _turned_indices(build: Builder, indices: Value, permutation: Sequence[int], axis: int) -> Value | None:
+    """The indices transposed as `permutation` transposes what they pick along axis 0, if it moves no other axes."""
+    rank = indices.type.rank
+    if axis != 0 or tuple(permutation[rank:]) != tuple(range(rank, len(permutation))):
+        return None
+    return _value(build.transpose(indices, permutation=tuple(permutation[:rank])))
+
+
+def _scatter_add(build: Builder, node: Node) -> Value | None:
+    """Updates in another order than the indices were in -> the indices in that order."""
+    x, indices, updates = node.inputs
+    if not _is(updates, "transpose"):
+        return None
+    permutation = updates.node.parameters["permutation"]
+    back = sorted(range(len(permutation)), key=permutation.__getitem__)
+    turned = _turned_indices(build, indices, back, node.parameters["axis"])
+    return None if turned is None else _value(build.scatter_add(x, turned, updates.node.inputs[0], axis=0))
 
 
 def _reverse(build: Builder, node: Node) -> Value | None:
@@ -292,6 +317,7 @@ TABLE: Mapping[str, Rewrite] = {
     "pad": _pad,
     "concat": _concat,
     "add": _add,
+    "scatter_add": _scatter_add,
     "sum": _reduction,
     "prod": _reduction,
     "max": _reduction,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from epochal.ir import Graph, Node, Value
 from epochal.passes.rebuild import on_operands, rebuild
@@ -57,27 +58,47 @@ def _transposed_product(node: Node, permutation: tuple[int, ...]) -> Value | Non
     return found
 
 
+def _runs(one: Sequence[int], other: Sequence[int]) -> int:
+    """How many loops a sum over these axes of both operands takes: axes that follow one another in both are one."""
+    pairs = sorted(zip(one, other, strict=True))
+    together = sum(b[0] == a[0] + 1 and b[1] == a[1] + 1 for a, b in pairwise(pairs))
+    return len(pairs) - together
+
+
 def _without_transposed_operands(node: Node, lone: Sequence[bool]) -> Value:
     """The product of what its operands are transposes of.
 
     Where their free axes stay in order that is all. Where they do not, the product is transposed instead, if it is no
-    larger than the operand and nothing else (`lone`, by operand) uses the operand's transpose.
+    larger than the operand and nothing else (`lone`, by operand) uses the operand's transpose. Where one sum over
+    several axes would become several sums, as with samples by time on one side and time by samples on the other, the
+    transpose stays: a long sum is what kernels are fast at.
     """
     operands = list(node.inputs)
     contract, batch = list(node.parameters["contract"]), list(node.parameters["batch"])
     count = len(batch[0])
     orders = [free_axes(value.type.rank, contract[side], batch[side]) for side, value in enumerate(operands)]
+    taken: list[int] = []
     for side, value in enumerate(node.inputs):
-        if value.operator.name != "transpose":
-            continue
+        if value.operator.name == "transpose":
+            free = tuple(value.node.parameters["permutation"][axis] for axis in orders[side])
+            if free == tuple(sorted(free)) or (lone[side] and node.outputs[0].type.size <= value.type.size):
+                taken.append(side)
+    for sides in (taken, taken[:1], taken[1:]):
+        summed = [
+            tuple(value.node.parameters["permutation"][axis] for axis in axes) if side in sides else axes
+            for side, (value, axes) in enumerate(zip(node.inputs, contract, strict=True))
+        ]
+        if _runs(*summed) <= _runs(*contract):
+            break
+    else:
+        sides = []
+    for side in sides:
+        value = node.inputs[side]
         permutation = value.node.parameters["permutation"]
-        free = tuple(permutation[axis] for axis in orders[side])
-        if free != tuple(sorted(free)) and not (lone[side] and node.outputs[0].type.size <= value.type.size):
-            continue
         operands[side] = value.node.inputs[0]
-        contract[side] = tuple(permutation[axis] for axis in contract[side])
+        contract[side] = summed[side]
         batch[side] = tuple(permutation[axis] for axis in batch[side])
-        orders[side] = free
+        orders[side] = tuple(permutation[axis] for axis in orders[side])
     if operands == list(node.inputs):
         return node.outputs[0]
     product: Value = BUILD.dot_general(*operands, contract=tuple(contract), batch=tuple(batch))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from epochal.ir import Builder, Graph, Node, Operator, Value, with_inputs
+from epochal.ir import NOWHERE, Builder, Graph, Node, Operator, Value, reset_origin, set_origin, with_inputs
 
 # visit(node, operands) -> its results, or None for the node itself on these operands. `operands` are already
 # rewritten; they are `node.inputs` itself where nothing below changed.
@@ -18,8 +18,17 @@ def rebuild(graph: Graph, visit: Visit) -> Graph:
     The order of the nodes stays: what comes after the first change is copied even where it did not change, because
     creation order is the order in which engines run and plan memory.
     """
+    token = set_origin(NOWHERE)
+    try:
+        return _rebuilt(graph, visit)
+    finally:
+        reset_origin(token)
+
+
+def _rebuilt(graph: Graph, visit: Visit) -> Graph:
     mapping: dict[Value, Value] = {}
     for node in graph.nodes():
+        set_origin(node.origin)  # what a rewrite builds comes from where the node came from
         operands = node.inputs
         for value in operands:
             if value in mapping:

@@ -18,7 +18,7 @@ import numpy as np
 from epochal import autodiff, tree
 from epochal.autodiff import BUILD
 from epochal.errors import ArgumentError, ShapeError
-from epochal.ir import Graph, Operator, Value, make_input
+from epochal.ir import Graph, Operator, Origin, Value, current_origin, make_input, origin, set_origin
 from epochal.tensor import context as contexts
 from epochal.tensor.convert import convert
 from epochal.tensor.dispatch import apply, as_value
@@ -42,8 +42,10 @@ class _Entry:
     parameters: Mapping[str, Any]
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
+    origin: Origin
 
     def rebuild(self, values: Sequence[Value]) -> Sequence[Value]:
+        set_origin(self.origin)
         if isinstance(self.operation, Graph):
             return BUILD.evaluate(self.operation, values)
         return BUILD.apply(self.operation, values, self.parameters)
@@ -126,7 +128,7 @@ class GradientTape:
     ) -> None:
         """Called by the dispatcher."""
         if any(_key(tensor) in self._tracked for tensor in inputs):
-            self._entries.append(_Entry(operation, parameters, inputs, outputs))
+            self._entries.append(_Entry(operation, parameters, inputs, outputs, current_origin()))
             for tensor in outputs:
                 if tensor.dtype.is_floating:
                     self._tracked[_key(tensor)] = tensor
@@ -229,11 +231,12 @@ class GradientTape:
                 known[value] = tensor
             return value
 
-        for entry in entries:
-            rebuilt = entry.rebuild([value_of(tensor) for tensor in entry.inputs])
-            for tensor, value in zip(entry.outputs, rebuilt, strict=True):
-                values[_key(tensor)] = value
-                known[value] = tensor
+        with origin(current_origin()):  # each entry sets its own
+            for entry in entries:
+                rebuilt = entry.rebuild([value_of(tensor) for tensor in entry.inputs])
+                for tensor, value in zip(entry.outputs, rebuilt, strict=True):
+                    values[_key(tensor)] = value
+                    known[value] = tensor
         given: list[Value | None] = []
         for y, cotangent in zip(ys, cotangents, strict=True):
             if cotangent is None:
@@ -293,13 +296,15 @@ def _between(entries: list[_Entry], ys: list[Tensor], xs: list[Tensor]) -> list[
 
 def _carry_out(wanted: Sequence[Value | None], known: dict[Value, Tensor]) -> list[Tensor | None]:
     """The tensors of values, computed from the known ones through the dispatcher."""
-    for node in needed_nodes([value for value in wanted if value is not None], known.__contains__):
-        if node.operator.name == "constant":
-            results: tuple[Tensor, ...] = (Tensor(node.parameters["value"]),)
-        else:
-            outcome = apply(node.operator, *(known[value] for value in node.inputs), **node.parameters)
-            results = outcome if isinstance(outcome, tuple) else (outcome,)
-        known.update(zip(node.outputs, results, strict=True))
+    with origin(current_origin()):
+        for node in needed_nodes([value for value in wanted if value is not None], known.__contains__):
+            set_origin(node.origin)
+            if node.operator.name == "constant":
+                results: tuple[Tensor, ...] = (Tensor(node.parameters["value"]),)
+            else:
+                outcome = apply(node.operator, *(known[value] for value in node.inputs), **node.parameters)
+                results = outcome if isinstance(outcome, tuple) else (outcome,)
+            known.update(zip(node.outputs, results, strict=True))
     return [None if value is None else known[value] for value in wanted]
 
 

@@ -29,6 +29,7 @@ from epochal.topi import (
     masking,
     movement,
     normalization,
+    ordering,
     placement,
     random,
     reduction,
@@ -92,7 +93,7 @@ OPERATORS: tuple[Operator, ...] = (
     distributions.random_truncated_normal, distributions.random_bernoulli, distributions.random_categorical,
     distributions.random_permutation, distributions.random_gamma,
     # Control flow.
-    control.cond, control.while_loop, control.scan, call.call,
+    control.cond, control.while_loop, control.scan, call.call, ordering.after,
     # Composites.
     composite.softmax, composite.log_softmax, composite.logsumexp, composite.softplus,
     activation.gelu, activation.silu,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from epochal.ir import Build, Graph, Node, TensorType, Value, make_input
+from epochal.ir import Build, Graph, Node, TensorType, Value, make_input, origin
 
 
 def inputs_like(values: Iterable[Value]) -> list[Value]:
@@ -52,6 +52,7 @@ def extract(build: Build, boundary: Sequence[Value], outputs: Sequence[Value]) -
         if not node.inputs and node.operator.name == "constant":
             continue
         operands = [copies.get(value, value) for value in node.inputs]
-        results = getattr(build, node.operator.name)(*operands, **node.parameters)
+        with origin(node.origin):
+            results = getattr(build, node.operator.name)(*operands, **node.parameters)
         copies.update(zip(node.outputs, results if isinstance(results, tuple) else (results,), strict=True))
     return Graph(inputs, [copies.get(value, value) for value in outputs])

@@ -159,7 +159,11 @@ def test_bias_and_relu(a, b, contract, dtype):
     assert (found[1] != expected[1]).sum() <= (np.abs(expected[0]) < 1e-5).sum()
 
 
-@pytest.mark.parametrize(("a", "b", "contract"), SHAPES)
+DEPTHS = [((depth, 64), (depth, 96), LEFT) for depth in (8, 14, 40, 60, 300)]
+"""What an epilogue reads is asked for ahead: not at all, in part, row by row, line by line, at the end."""
+
+
+@pytest.mark.parametrize(("a", "b", "contract"), SHAPES + DEPTHS)
 def test_an_update_in_place(a, b, contract):
     """w - rate * (decay * m + gradient), with a rate by row: two results over their own inputs."""
     result = product(a, b, contract)

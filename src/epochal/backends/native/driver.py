@@ -30,8 +30,10 @@ from __future__ import annotations
 
 import hashlib
 import platform
+from functools import partial
 from typing import Final
 
+from epochal.backends.native import driver_ticks
 from epochal.backends.native.engine import Code, Source, engine
 
 RECORD_WORDS: Final = 8
@@ -265,11 +267,13 @@ entry:
   %first = icmp eq i64 %thread, 0
   %thread_after = add i64 %thread, 1
   %start = load i64, ptr %frame
+  ; ticks: begin
   br label %fetch
 
 fetch:
   %at = phi i64 [%start, %entry], [%following, %next], [%jump.to, %jump]
   %record = getelementptr [8 x i64], ptr %records, i64 %at
+  ; ticks: fetch
   %word1.p = getelementptr i64, ptr %record, i64 1
   %word2.p = getelementptr i64, ptr %record, i64 2
   %word3.p = getelementptr i64, ptr %record, i64 3
@@ -290,6 +294,7 @@ meet:
   %met.failed = icmp ne i32 %met, 0
   br i1 %met.failed, label %failed, label %dispatch
 dispatch:
+  ; ticks: met
   %kind = and i64 %head, 255
   %parallel.flag = and i64 %head, 512
   %parallel.set = icmp ne i64 %parallel.flag, 0
@@ -329,6 +334,7 @@ perform:
 kernel:
   %function = inttoptr i64 %word1 to ptr
   call void %function(ptr %slot, i64 %begin, i64 %finish, ptr %scratch, ptr %error)
+  ; ticks: kernel
   %code = load i32, ptr %error
   %code.set = icmp ne i32 %code, 0
   br i1 %code.set, label %blame, label %next
@@ -349,6 +355,7 @@ copy:
   %destination.from = getelementptr i8, ptr %destination, i64 %from
   %source.from = getelementptr i8, ptr %source, i64 %from
   call void @llvm.memcpy.p0.p0.i64(ptr %destination.from, ptr %source.from, i64 %length, i1 false)
+  ; ticks: copy
   br label %next
 
 always:
@@ -544,20 +551,29 @@ entry:
 _EXPORTS: Final = ("launch", "park", "dismiss", "spin")
 
 
-def text() -> str:
+def text(ticking: bool = False) -> str:
     """The module: ``launch(context, count) -> status``, ``park(mailbox, pauses, system)``, which a worker enters,
     ``dismiss(mailbox, system)``, which makes it leave, and ``spin(pauses)``.
 
     `launch` runs the table `count` times (0: goes on after a stop) on the caller and the workers in the mailboxes.
     It returns 0 at the end, a stop's status, or minus the error code.
+
+    Args:
+        ticking: Whether it measures: threads add up in the table at word 9 of the context (word 10: bytes a thread),
+            4 words a record, ticks spent at its barrier, ticks at work on it and how often they were; one more export,
+            ``ticks() -> i64``, reads the clock.
     """
     machine = platform.machine().lower()
     family = "x86" if machine in ("x86_64", "amd64") else "arm" if machine in ("aarch64", "arm64") else "other"
     declaration, pause = _PAUSE[family]
-    return declaration + (_WAITING + _RUN + _FLUSHED[family] + _ENTRY).replace("PAUSE", pause)
+    run = _RUN
+    if ticking:
+        declaration, run = declaration + driver_ticks.clock(family), driver_ticks.measuring(run, family)
+    return declaration + (_WAITING + run + _FLUSHED[family] + _ENTRY).replace("PAUSE", pause)
 
 
-def load() -> Code:
-    """The driver's code."""
-    key = "driver " + hashlib.blake2b(text().encode(), digest_size=20).hexdigest()
-    return engine().load_sources([Source(key, text, _EXPORTS)])[key]
+def load(ticking: bool = False) -> Code:
+    """The driver's code; see `text`."""
+    key = "driver " + hashlib.blake2b(text(ticking).encode(), digest_size=20).hexdigest()
+    exports = (*_EXPORTS, "ticks") if ticking else _EXPORTS
+    return engine().load_sources([Source(key, partial(text, ticking), exports)])[key]

@@ -219,6 +219,8 @@ class _Lowering:
             self._while(item, inputs, outputs)
         elif item.operator.name == "scan":
             self._scan(item, inputs, outputs)
+        elif item.operator.name == "after":  # its other operands only had to come before
+            self.steps.append(Copy(inputs[0], outputs[0], item.outputs[0].type.bytes))
         else:
             self.steps.append(CallOut(item, inputs, outputs))
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from epochal.ir import Origin, current_origin
 from epochal.tensor import Tensor
 
 
@@ -46,6 +47,14 @@ def calling(layer: Any, training: bool | None) -> Iterator[CallContext]:
         yield context
     finally:
         _context.reset(token)
+
+
+def origin_of(name: str, outer: CallContext | None) -> Origin:
+    """Where what a layer of that name computes comes from: itself, after the layers around it but the model."""
+    around = current_origin().layer
+    if outer is None or not around or (around == outer.entry.name and hasattr(outer.entry, "train_step")):
+        return Origin(layer=name)
+    return Origin(layer=f"{around}/{name}")
 
 
 @dataclass(frozen=True)

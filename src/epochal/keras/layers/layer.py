@@ -11,10 +11,11 @@ import numpy as np
 
 from epochal import tree
 from epochal.errors import ArgumentError, DTypeError, EpochalError, NotSupportedError
-from epochal.ir import Origin, make_input, origin
+from epochal.ir import make_input, origin
 from epochal.keras import constraints, dtype_policies, graph, initializers, naming, regularizers
-from epochal.keras.layers.call import call_signature, calling, current_call, get_mask, set_mask
+from epochal.keras.layers.call import call_signature, calling, current_call, get_mask, origin_of, set_mask
 from epochal.keras.layers.input_spec import assert_input_compatibility
+from epochal.keras.layers.remat import RematMode, get_current_remat_mode, rematerialized
 from epochal.keras.layers.shapes import (
     as_shape,
     batch_type,
@@ -55,6 +56,7 @@ class Layer(LayerState):
     dtype_policy: Any = None
     input_spec: Any = None
     supports_masking = False
+    _remat_mode: RematMode | None = None
     _keeps_dtype = False  # whether the output has the input's element type rather than the compute type
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
@@ -98,6 +100,7 @@ class Layer(LayerState):
         self.input_spec = None
         self.supports_masking = False
         self._trainable = bool(trainable)
+        self._remat_mode = get_current_remat_mode()
         self._input_shape_arg = first_layer_shape(first)
         self._initial_weights = first.get("weights")
 
@@ -280,13 +283,14 @@ class Layer(LayerState):
                 args = args[: signature.position("training")]
             masks = self._fill_masks(signature, arguments, kwargs)
         first = next(iter(arguments.values()), None)
-        with calling(self, training), self._open_name_scope(), origin(Origin(layer=self.name)):
+        with calling(self, training), self._open_name_scope(), origin(origin_of(self.name, outer)):
             try:
                 self._check_inputs(first)
                 self._maybe_build(arguments)
                 if symbolic:
                     return self._symbolic_call(args, kwargs)
-                outputs = self.call(*args, **kwargs)
+                call = self.call if self._remat_mode is None else self.rematerialized_call(self.call)
+                outputs = call(*args, **kwargs)
             except EpochalError as error:
                 raise self._explained(error, arguments) from error
             if self.activity_regularizer is not None:
@@ -544,7 +548,11 @@ class Layer(LayerState):
     def quantize(self, *args: Any, **kwargs: Any) -> None:
         raise NotSupportedError("Quantization is not supported.")
 
-    quantized_build = quantized_call = rematerialized_call = quantize
+    quantized_build = quantized_call = quantize
+
+    def rematerialized_call(self, layer_call: Callable[..., Any], *args: Any, **kwargs: Any) -> Callable[..., Any]:
+        """`layer_call`, or what stands for it by the `RematScope` that the layer was made in."""
+        return layer_call if self._remat_mode is None else rematerialized(self, self._remat_mode, layer_call)
 
     def add_metric(self, *args: Any, **kwargs: Any) -> None:
         raise NotSupportedError(

@@ -292,11 +292,18 @@ class RNN(Layer):
             cell._drawn = cell.dropout_masks(like, state, training)
 
     def _run(
-        self, step: Any, sequences: Tensor, states: list[Tensor], mask: Any, like: Tensor | None = None
+        self,
+        step: Any,
+        sequences: Tensor,
+        states: list[Tensor],
+        mask: Any,
+        like: Tensor | None = None,
+        time_first: bool = False,
     ) -> recurrence.Result:
         return recurrence.run(
-            step, sequences, states, mask, self.go_backwards, self.return_sequences, self.zero_output_for_mask, like
-        )
+            step, sequences, states, mask, self.go_backwards, self.return_sequences, self.zero_output_for_mask, like,
+            time_first,
+        )  # fmt: skip
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         mask = tree.flatten(previous_mask)[0]
@@ -360,6 +367,9 @@ class CellRNN(RNN):
         batch = sequences.dimensions[0]
         like = F.ones((batch, sequences.shape[2]), dtype=self.compute_dtype)
         dropped, recurrent = self.cell.dropout_masks(like, states[0], training)
+        # Turned before the product with the kernel, not after it: less to move, or nothing at all.
+        sequences = recurrence.time_major(sequences)
         if dropped is not None:
-            sequences = F.multiply(sequences, F.expand_dims(dropped, 1))
-        return self._run(self.cell.step(recurrent), self.cell.project(sequences), states, mask)
+            sequences = F.multiply(sequences, F.expand_dims(dropped, 0))
+        step, projected = self.cell.step(recurrent), self.cell.project(sequences)
+        return self._run(step, projected, states, mask, time_first=True)

@@ -67,6 +67,12 @@ class Model(Trainer, Layer):
             f"Model {type(self).__name__} does not have a `call()` method implemented. Define `call(self, inputs)`."
         )
 
+    def rematerialized_call(self, layer_call: Any, *args: Any, **kwargs: Any) -> Any:
+        """`layer_call`, if its layers were made in a scope too: they recompute one by one, which keeps less."""
+        if any(layer is not self and layer._remat_mode is not None for layer in self._flatten_layers()):
+            return layer_call
+        return super().rematerialized_call(layer_call, *args, **kwargs)
+
     # Layers ------------------------------------------------------------------------------------------------------
 
     @property

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from epochal.errors import ArgumentError, ShapeError
+from epochal.ir import Origin, origin
 from epochal.keras import settings
 from epochal.keras.naming import to_snake_case
 from epochal.keras.optimizers.schedules import LearningRateSchedule
@@ -324,9 +325,11 @@ class Optimizer:
 
     def _backend_update_step(self, grads: list[Tensor], variables: list[Variable], learning_rate: Tensor) -> None:
         for gradient, variable in zip(grads, variables, strict=True):
-            self.update_step(
-                functions.cast(gradient, variable.dtype), variable, functions.cast(learning_rate, variable.dtype)
-            )
+            layer, _, name = str(getattr(variable, "path", variable.name)).rpartition("/")
+            with origin(Origin(name, layer, phase="update")):
+                self.update_step(
+                    functions.cast(gradient, variable.dtype), variable, functions.cast(learning_rate, variable.dtype)
+                )
 
     def _local_step(self, variable: Variable) -> Tensor:
         """The number of this update, 1 for the first, in the variable's dtype."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from epochal import tree
 from epochal.errors import ArgumentError
+from epochal.ir import Origin, origin
 from epochal.keras import optimizers as keras_optimizers
 from epochal.keras import settings
 from epochal.keras.callbacks.history import History
@@ -238,22 +239,28 @@ class Steps:
         x, y, sample_weight = unpack(data)
         with GradientTape() as tape:
             y_pred = self(x, training=True)  # type: ignore[operator]
-            loss = self._compute_loss(x, y, y_pred, sample_weight, training=True)
-            self._track_loss(loss, x)
+            with origin(Origin("loss", phase="loss")):
+                loss = self._compute_loss(x, y, y_pred, sample_weight, training=True)
+                self._track_loss(loss, x)
             scaled = loss if self.optimizer is None else self.optimizer.scale_loss(loss)
         variables = self.trainable_weights  # type: ignore[attr-defined]
         if variables:
-            self.optimizer.apply_gradients(zip(tape.gradient(scaled, variables), variables, strict=True))
+            gradients = tape.gradient(scaled, variables)
+            with origin(Origin("update", phase="update")):
+                self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
         else:
             warnings.warn("The model does not have any trainable weights.", stacklevel=2)
-        return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
+        with origin(Origin("metrics", phase="metrics")):
+            return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
 
     def test_step(self, data: Any) -> Any:
         """One step of evaluation on a batch; returns results by name. Override it for your own."""
         x, y, sample_weight = unpack(data)
         y_pred = self(x, training=False)  # type: ignore[operator]
-        self._track_loss(self._compute_loss(x, y, y_pred, sample_weight, training=False), x)
-        return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
+        with origin(Origin("loss", phase="loss")):
+            self._track_loss(self._compute_loss(x, y, y_pred, sample_weight, training=False), x)
+        with origin(Origin("metrics", phase="metrics")):
+            return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
 
     def predict_step(self, data: Any) -> Any:
         """One step of prediction on a batch; returns outputs. Override it for your own."""

@@ -253,6 +253,7 @@ from epochal.tensor.functions.reduction import (
     sum,
     var,
 )
+from epochal.tensor.functions.remat import remat
 from epochal.tensor.functions.scattering import (
     boolean_mask_to_size,
     mask_positions,
@@ -436,6 +437,7 @@ __all__ = [
     "relu",
     "relu6",
     "remainder",
+    "remat",
     "repeat",
     "reshape",
     "rfft",

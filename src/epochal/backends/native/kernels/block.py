@@ -77,10 +77,10 @@ def accumulate(writer: Writer, block: Block, a: Register, b: Register, start: Ti
             chosen = range(len(block.rows)) if term.rows is None else term.rows
             a_term, b_term = writer.offset(a, block.dtype, term.a), writer.offset(b, block.dtype, term.b)
 
-            def products(a: Register, b: Register, part: Tile, chosen: Sequence[int] = chosen) -> Tile:
-                return _products(writer, block, a, b, part, [block.rows[row] for row in chosen])
+            def add(a: Register, b: Register, part: Tile, chosen: Sequence[int] = chosen) -> Tile:
+                return products(writer, block, a, b, part, [block.rows[row] for row in chosen])
 
-            part = _nest(writer, block.dtype, block.inner, a_term, b_term, [tile[row] for row in chosen], products)
+            part = _nest(writer, block.dtype, block.inner, a_term, b_term, [tile[row] for row in chosen], add)
             tile = list(tile)
             for row, sums in zip(chosen, part, strict=True):
                 tile[row] = sums
@@ -104,20 +104,20 @@ def _accumulate_apart(writer: Writer, block: Block, a: Register, b: Register, ti
     rows, rest = len(tile), last.count % copies
     zero = writer.constant(0, tile[0][0].kind, block.lanes)
 
-    def products(a: Register, b: Register, tiles: Tile, number: int) -> Tile:
+    def some(a: Register, b: Register, tiles: Tile, number: int) -> Tile:
         done: Tile = []
         for copy in range(number):
             here, there = writer.offset(a, block.dtype, copy * last.a), writer.offset(b, block.dtype, copy * last.b)
-            done += _products(writer, block, here, there, tiles[copy * rows : (copy + 1) * rows], block.rows)
+            done += products(writer, block, here, there, tiles[copy * rows : (copy + 1) * rows], block.rows)
         return done + tiles[number * rows :]
 
     def inside(a: Register, b: Register, tiles: Tile) -> Tile:
         assert isinstance(last.count, int)
         whole = Step(last.count // copies, copies * last.a, copies * last.b)
-        tiles = _nest(writer, block.dtype, (whole,), a, b, tiles, lambda a, b, tiles: products(a, b, tiles, copies))
+        tiles = _nest(writer, block.dtype, (whole,), a, b, tiles, lambda a, b, tiles: some(a, b, tiles, copies))
         end = last.count - rest
         a, b = writer.offset(a, block.dtype, end * last.a), writer.offset(b, block.dtype, end * last.b)
-        return products(a, b, tiles, rest)
+        return some(a, b, tiles, rest)
 
     tiles = tile + [[zero] * len(block.widths) for _ in range((copies - 1) * rows)]
     tiles = _nest(writer, block.dtype, outer, a, b, tiles, inside)
@@ -158,7 +158,8 @@ def _nest(
     return [[loop.result(phi) for phi in row] for row in carried]
 
 
-def _products(writer: Writer, block: Block, a: Register, b: Register, tile: Tile, rows: Sequence[int]) -> Tile:
+def products(writer: Writer, block: Block, a: Register, b: Register, tile: Tile, rows: Sequence[int]) -> Tile:
+    """The tile with one step of the reduction added to it; `rows` are the offsets of its rows in `a`."""
     columns = [
         load_columns(writer, writer.offset(b, block.dtype, index * block.lanes), block.dtype, block.lanes, width)
         for index, width in enumerate(block.widths)
@@ -269,6 +270,7 @@ def most_rows(target: Target, vectors: int) -> int:
 
 
 __all__ = [
+    "FEWEST",
     "Block",
     "Step",
     "Term",
@@ -278,6 +280,7 @@ __all__ = [
     "load_columns",
     "most_rows",
     "multiply_add",
+    "products",
     "split_evenly",
     "unrolled",
 ]

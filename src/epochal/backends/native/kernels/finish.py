@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from epochal.backends.native.elementwise import emit_elementwise
 from epochal.backends.native.emit import ARITHMETIC_KIND, Register, Writer
+from epochal.backends.native.kernels.ahead import LINE, Stretch
 from epochal.backends.native.kernels.block import Tile
 from epochal.backends.native.kernels.epilogue import Epilogue, View, dense_strides, nothing, static_shape, views
 from epochal.errors import NotSupportedError
@@ -98,6 +99,30 @@ class Finish:
                     mask = None if width == lanes else writer.tail_mask(width, lanes)
                     stored = writer.splat(environment[output], lanes)
                     writer.store(pointer, stored, output.dtype, mask)
+
+    def stretches(
+        self,
+        writer: Writer,
+        operands: int,
+        places: Sequence[Register],
+        rows: Sequence[Sequence[int]],
+        columns: Sequence[int],
+        width: int,
+    ) -> list[Stretch]:
+        """What `store` will read of the inputs that have an element for each of the tile's, to be asked for ahead.
+
+        The arguments are those of `store`; `width`: columns of the tile.
+        """
+        found = []
+        for entry, value in enumerate(self.viewed, 1):
+            view = self.found[value]
+            assert isinstance(view, View)
+            size = value.dtype.itemsize
+            pitch = (rows[entry][1] - rows[entry][0]) * size if len(rows[entry]) > 1 else 0
+            if pitch and columns[entry]:
+                start = writer.offset(writer.argument(operands + view.source), value.dtype, places[entry])
+                found.append(Stretch(start, pitch, -(-width * size // LINE)))
+        return found
 
     def _read(
         self,

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from epochal.backends.native.emit import ARITHMETIC_KIND, Register, Writer
 from epochal.backends.native.kernel import Kernel, Launch, Target
+from epochal.backends.native.kernels.ahead import accumulate_ahead
 from epochal.backends.native.kernels.axes import advance, decode, share
-from epochal.backends.native.kernels.block import Block, Step, accumulate, most_rows, split_evenly, unrolled
+from epochal.backends.native.kernels.block import Block, Step, most_rows, split_evenly, unrolled
 from epochal.backends.native.kernels.epilogue import Epilogue
 from epochal.backends.native.kernels.finish import Finish
 from epochal.backends.native.kernels.geometry import Geometry
@@ -184,7 +185,10 @@ class Product:
         a = writer.offset(writer.argument(1 if problem.swapped else 0), problem.dtype, places[0])
         offsets = [tuple(row * step for row in range(rows)) for step in problem.rows.steps]
         block = unrolled(Block(problem.dtype, offsets[0], lanes, panel.widths, steps))
-        tile = accumulate(writer, block, a, b)
+        stretches = self.finish.stretches(
+            writer, 2, places[2:], offsets[2:], problem.columns.steps[2:], sum(panel.widths)
+        )
+        tile = accumulate_ahead(writer, block, a, b, stretches)
         self.finish.store(writer, tile, lanes, panel.widths, 2, places[2:], offsets[2:], problem.columns.steps[2:])
 
 
