@@ -10,14 +10,14 @@ import platform
 from typing import TYPE_CHECKING, Any
 
 from epochal import config
-from epochal.config import set_backend, set_num_threads
+from epochal.config import set_backend, set_num_threads, set_winograd
 
 if TYPE_CHECKING:
     from epochal import keras, tf
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "info", "keras", "set_backend", "set_num_threads", "tf"]
+__all__ = ["__version__", "info", "keras", "set_backend", "set_num_threads", "set_winograd", "tf"]
 
 _LAZY = ("keras", "tf", "tensor", "tree")
 

@@ -99,18 +99,25 @@ def specification(array: Array, name: str) -> TensorSpec:
     return TensorSpec(array.shape, dtypes.get(array.dtype), name)
 
 
-def _compile(
-    body: Callable[[list[Tensor]], Any], specs: Sequence[TensorSpec], backend: str | None, own_gathers: int = 0
-) -> Step:
+def trace_step(
+    body: Callable[[list[Tensor]], Any], specs: Sequence[TensorSpec]
+) -> tuple[Program, list[Variable], tree.Structure]:
+    """The program of a function of tensors, its variables in the order of the states, and how its results nest."""
     with Trace() as trace:
         results = body([trace.argument(spec) for spec in specs])
         leaves, structure = tree.flatten_with_structure(results)
         leaves = [convert(leaf) for leaf in leaves]
-    program = trace.finish(leaves)
+    return trace.finish(leaves), trace.variables, structure
+
+
+def _compile(
+    body: Callable[[list[Tensor]], Any], specs: Sequence[TensorSpec], backend: str | None, own_gathers: int = 0
+) -> Step:
+    program, variables, structure = trace_step(body, specs)
     checked = tuple(node.origin.layer for node in program.graph.nodes() if node.operator.name in _CHECKED)
     return Step(
         _executable(program, checked, backend or config.backend()),
-        trace.variables,
+        variables,
         structure,
         program.replaced,
         may_fail=len(checked) > own_gathers,
@@ -126,7 +133,8 @@ _living: WeakValueDictionary[Any, Any] = WeakValueDictionary()
 
 def _executable(program: Program, checked: tuple[str, ...], backend: str) -> Any:
     """The compiled program. `checked` are the layers that an error may name: they are part of what is equal."""
-    key = (graph_key(program.graph), program.replaced, len(program.arguments), checked, backend)
+    settings = (backend, config.winograd())
+    key = (graph_key(program.graph), program.replaced, len(program.arguments), checked, settings)
     executable = _living.get(key)
     if executable is None:
         executable = _living[key] = compile_program(program, backend)
@@ -142,11 +150,12 @@ def compile_batch(
     function: StepFunction, specs: Sequence[TensorSpec], floatx: str = "float32", backend: str | None = None
 ) -> Step:
     """A step whose arguments are the leaves of one batch."""
+    return _compile(batch_body(function, floatx), specs, backend)
 
-    def body(arguments: list[Tensor]) -> Any:
-        return function([standard_floats(argument, floatx) for argument in arguments])
 
-    return _compile(body, specs, backend)
+def batch_body(function: StepFunction, floatx: str) -> StepFunction:
+    """`function` on a batch whose floating point numbers come in any type."""
+    return lambda arguments: function([standard_floats(argument, floatx) for argument in arguments])
 
 
 def compile_rows(
@@ -171,6 +180,20 @@ def compile_rows(
         floatx: Type for floating point data.
         backend: Engine.
     """
+    body, specs = rows_body(function, specs, counter, size, stride, shuffled, floatx)
+    return _compile(body, specs, backend, own_gathers=len(specs) - 1 if shuffled else 0)
+
+
+def rows_body(
+    function: StepFunction,
+    specs: Sequence[TensorSpec],
+    counter: Variable,
+    size: int,
+    stride: int,
+    shuffled: bool,
+    floatx: str,
+) -> tuple[StepFunction, list[TensorSpec]]:
+    """What `compile_rows` compiles, and the specifications of its arguments."""
     specs = list(specs)
     if shuffled:
         specs.append(TensorSpec((specs[0].shape[0],), "int32", "order"))
@@ -187,7 +210,7 @@ def compile_rows(
         counter.assign(counter + 1)
         return results
 
-    return _compile(body, specs, backend, own_gathers=len(specs) - 1 if shuffled else 0)
+    return body, specs
 
 
 def _slice_rows(argument: Tensor, start: Tensor, size: int) -> Tensor:

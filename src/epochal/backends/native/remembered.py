@@ -1,8 +1,8 @@
 """Schedules kept on disk: what a process before has fused, this one need not think about again.
 
-A schedule follows from the graph alone, so its key is the graph's. An entry says, for every launch, which kernel (key,
-pieces, cost ...) works on which values; the kernel's text is not kept, because its object code is in the cache too. If
-that has gone, the schedule is made after all.
+A schedule follows from the graph and the settings alone, so its key is theirs. An entry says, for every launch, which
+kernel (key, pieces, cost ...) works on which values; the kernel's text is not kept, because its object code is in the
+cache too. If that has gone, the schedule is made after all.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-from epochal import dtypes
+from epochal import config, dtypes
 from epochal.backends.native import engine
 from epochal.backends.native.inplace import ScheduleItem, root
 from epochal.backends.native.kernel import Kernel, Launch, Target
@@ -33,7 +33,7 @@ def remembered(schedule: Schedule) -> Schedule:
         if len(nodes) < FEWEST_NODES:
             return schedule(graph)
         cache, salt = engine.engine().cache, engine.engine().salt
-        text = f"schedule {graph_key(graph)} {sys.version}".encode()
+        text = f"schedule {graph_key(graph)} {sys.version} {config.winograd()}".encode()
         key = hashlib.blake2b(text + salt, digest_size=20).hexdigest()
         values = _numbered(graph, nodes)
         entry = cache.read(key)

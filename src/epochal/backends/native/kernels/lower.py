@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from epochal import config
 from epochal.backends.native.kernel import Launch
 from epochal.backends.native.kernels.axes import Axis
 from epochal.backends.native.kernels.convolution import Sweep, sweep_launch
@@ -17,10 +18,16 @@ from epochal.backends.native.kernels.product import lower_product, product_launc
 from epochal.backends.native.kernels.sparse import sparse_data_gradient, sparse_weight_gradient, suits_sparse
 from epochal.backends.native.kernels.swap import swap_launch
 from epochal.backends.native.kernels.weights import weight_gradient_launches
+from epochal.backends.native.kernels.winograd import pays, suits
+from epochal.backends.native.kernels.winograd_sweep import sweep_of, winograd_launches
+from epochal.backends.native.kernels.winograd_weights import winograd_weight_launches
 from epochal.ir import Node
 
 FUSES = POOLS | {"dot_general", "conv", "conv_data_gradient", "conv_weight_gradient"}
 """Operators whose kernels take an epilogue (of the kind that `epilogue.accepts`)."""
+
+GRADIENT_BUFFERS = 2
+"""Transformed kernels that a weight gradient by Winograd's method writes and reads, in time, if not in number."""
 
 MOST_SCRATCH = 1 << 28
 """Bytes of scratch beyond which a product is left to its reference: a packed panel of a million steps."""
@@ -61,7 +68,11 @@ def lower(node: Node, epilogue: Epilogue | None = None) -> tuple[Launch, ...] | 
         finish = Finish(node.outputs[0], epilogue)
         if geometry is not None and suits_sparse(geometry, node.inputs[1]):
             return sparse_weight_gradient(geometry, finish, Whole(geometry), node.inputs[0], node.inputs[1:])
-        return None if geometry is None else weight_gradient_launches(node, geometry, finish)
+        if geometry is None:
+            return None
+        if _by_winograd(geometry, geometry.y, GRADIENT_BUFFERS):
+            return winograd_weight_launches(node, geometry, finish)
+        return weight_gradient_launches(node, geometry, finish)
     return None
 
 
@@ -91,6 +102,9 @@ def _convolution(node: Node, geometry: Geometry, epilogue: Epilogue | None) -> t
         return (_depthwise(node, geometry, finish),)
     if geometry.groups == 1 and (geometry.pointwise or single):
         return (_as_product(node, geometry, finish),)
+    if _by_winograd(geometry, y):
+        tiles = sweep_of(geometry.dtype, geometry.images, x, y, geometry.before)
+        return winograd_launches(tiles, finish, node.inputs[0], node.inputs[1], turned=False)
     sweep = Sweep(
         geometry.dtype, geometry.images, geometry.groups, window, geometry.inputs, geometry.outputs,
         (x[0] * x[1] * x[2], x[1] * x[2], x[2], geometry.inputs),
@@ -98,6 +112,11 @@ def _convolution(node: Node, geometry: Geometry, epilogue: Epilogue | None) -> t
         tuple(geometry.forward(0)), tuple(geometry.forward(1)), geometry.work,
     )  # fmt: skip
     return (sweep_launch(sweep, finish, *node.inputs),)
+
+
+def _by_winograd(geometry: Geometry, result: tuple[int, int, int], buffers: int = 1) -> bool:
+    """Whether a convolution or one of its gradients, whose `result` is cut into tiles, is by Winograd's method."""
+    return config.winograd() and suits(geometry) and pays(geometry, result, buffers)
 
 
 def _depthwise(node: Node, geometry: Geometry, finish: Finish) -> Launch:
@@ -138,6 +157,10 @@ def _data_gradient(node: Node, geometry: Geometry, epilogue: Epilogue | None) ->
     if suits_sparse(geometry, node.inputs[0]):
         return sparse_data_gradient(geometry, finish, Whole(geometry), node.inputs[:1], node.inputs[1])
     swapped = swap_launch(node.inputs[1], geometry.taps, geometry.inputs, y[2])
+    if _by_winograd(geometry, geometry.x):
+        before = (2 - geometry.before[0], 2 - geometry.before[1])
+        tiles = sweep_of(geometry.dtype, geometry.images, y, geometry.x, before)
+        return (swapped, *winograd_launches(tiles, finish, node.inputs[0], swapped.outputs[0], turned=True))
     sweep = Sweep(
         geometry.dtype, geometry.images, geometry.groups, window, geometry.outputs, geometry.inputs,
         (y[0] * y[1] * y[2], y[1] * y[2], y[2], geometry.outputs),
