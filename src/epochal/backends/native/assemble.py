@@ -6,13 +6,17 @@ from collections.abc import Sequence
 
 from epochal.backends.native import engine, memory, program, records
 from epochal.backends.native.executable import NativeExecutable
-from epochal.backends.native.program import Schedule, Step, Work
+from epochal.backends.native.program import Lowered, Schedule, Step, Work
 from epochal.ir import Program
 
 
 def assemble(source: Program, schedule: Schedule) -> NativeExecutable:
     """Compiles a program of static shapes."""
-    lowered = program.lower(source, schedule)
+    return finish(source, program.lower(source, schedule))
+
+
+def finish(source: Program, lowered: Lowered) -> NativeExecutable:
+    """The executable of a program that has been lowered."""
     plan = memory.plan(lowered)
     codes = _load(lowered.steps)
     addresses = {key: code.address for key, code in codes.items()}

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from epochal.backends.native.assemble import assemble
 from epochal.backends.native.executable import NativeExecutable
-from epochal.backends.native.inplace import ScheduleItem
-from epochal.backends.native.pool_fusion import fuse_pools
+from epochal.backends.native.prepare import plain_schedule, prepare
+from epochal.backends.native.profile import Measured, measure
 from epochal.backends.native.remembered import remembered
-from epochal.backends.native.schedule import LOWERS, schedule
-from epochal.ir import Graph, Program
+from epochal.backends.native.schedule import LOWERS
+from epochal.ir import Array, Program
 
-
-def _schedule(graph: Graph) -> list[ScheduleItem]:
-    return schedule(graph.nodes(), graph.outputs)
-
-
-_RECALL = remembered(_schedule)
+_RECALL = remembered(plain_schedule)
 
 
 class NativeBackend:
@@ -31,7 +28,18 @@ class NativeBackend:
 
     def compile(self, program: Program) -> NativeExecutable:
         """Machine code for a program of static shapes."""
-        return assemble(program.with_graph(fuse_pools(program.graph)), _RECALL)
+        return assemble(prepare(program), _RECALL)
+
+    def profile(
+        self,
+        program: Program,
+        arguments: Sequence[Array],
+        state: Sequence[Array],
+        seconds: float = 1.0,
+        num_threads: int | None = None,
+    ) -> Measured:
+        """Runs a program some times and says where its time goes; see `profile.measure`."""
+        return measure(program, arguments, state, seconds, num_threads)
 
 
 BACKEND = NativeBackend()

@@ -59,10 +59,13 @@ class Runtime:
 
     Attributes:
         launch: ``launch(context address, count) -> status``; see `driver.text`.
+
+    Args:
+        ticking: Whether the driver is the one that measures.
     """
 
-    def __init__(self) -> None:
-        self.code: Code = driver.load()
+    def __init__(self, ticking: bool = False) -> None:
+        self.code: Code = driver.load(ticking)
         addresses = self.code.addresses
         self.launch: Callable[[int, int], int] = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)(
             addresses["launch"]
