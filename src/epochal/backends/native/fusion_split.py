@@ -10,7 +10,7 @@ from epochal.backends.native.fusion_kernel import nest_launch
 from epochal.backends.native.kernel import Launch
 from epochal.backends.native.loops_plan import ALIGNED, MOST_PIECES, PIECE_NANOSECONDS, Plan, plan_nest
 from epochal.backends.native.reduce import SPLITTABLE, Space
-from epochal.ir import Node, TensorType, Value, make_input
+from epochal.ir import Node, TensorType, Value, make_input, origin
 from epochal.topi.inventory import INVENTORY
 
 WORTH_SPLITTING = 20000.0  # nanoseconds
@@ -31,10 +31,11 @@ def split(plan: Plan) -> tuple[Launch, Plan, dict[Value, Value]] | None:
     roots: dict[Value, None] = dict.fromkeys(whole)
     roots.update((node.outputs[0], None) for node in reductions)
     first = Group(group.space, _needed(group, roots), roots)
-    partials = {
-        node.outputs[0]: make_input(TensorType(node.outputs[0].dtype, (parts, *node.outputs[0].shape)))
-        for node in reductions
-    }
+    partials = {}
+    for node in reductions:
+        with origin(node.origin):
+            type_ = TensorType(node.outputs[0].dtype, (parts, *node.outputs[0].shape))
+            partials[node.outputs[0]] = make_input(type_, "partial")
     first_plan = plan_nest(first, analyse(first), chunk)
     launch = nest_launch([first_plan], (), dict(partials))
     return launch, *_combination(plan, partials)

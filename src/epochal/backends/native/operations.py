@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from epochal.backends.native.inplace import ScheduleItem, root
 from epochal.backends.native.kernel import Launch
 from epochal.backends.native.kernels.epilogue import static_shape
-from epochal.ir import Graph, Node, Value, make_input
+from epochal.ir import NOWHERE, Graph, Node, Origin, Value, make_input
 from epochal.topi.inventory import BUILD, INVENTORY
 
 _Rule: TypeAlias = Callable[[Node], float]
@@ -93,11 +94,33 @@ _RULES: dict[str, _Rule] = {
 _MOVES = frozenset({"cast", "bitcast", "stop_gradient", "after", "slice", "pad", "concat"})
 
 
-def members(items: Sequence[ScheduleItem], given: Iterable[Value]) -> list[tuple[Node, ...]]:
-    """The nodes that each item of a region's schedule computes, operands first.
+@dataclass(slots=True)
+class Share:
+    """What an item of a schedule has a part in.
 
-    A launch computes what lies between its results and what is in memory before. Partial sums stand for no value of
-    the graph: the launch that makes them has the nodes of the one that adds them up, which then has none.
+    Attributes:
+        nodes: What it computes, operands first.
+        helps: Where it only prepares or combines what another launch does most of: what that is called.
+        origin: Where it comes from, if it has no nodes.
+        elsewhere: Those of the nodes whose operations count for another launch.
+    """
+
+    nodes: tuple[Node, ...] = ()
+    helps: str = ""
+    origin: Origin = NOWHERE
+    elsewhere: frozenset[Node] = frozenset()
+
+    def costs(self) -> tuple[float, ...]:
+        """Operations of each node."""
+        return tuple(0.0 if node in self.elsewhere else operations(node) for node in self.nodes)
+
+
+def members(items: Sequence[ScheduleItem], given: Iterable[Value]) -> list[Share]:
+    """What each item of a region's schedule computes.
+
+    A launch computes what lies between its results and what is in memory before. Values that launches hand one another
+    (partial sums, weights in another order) stand for none of the graph: of a chain of such launches the costliest has
+    the nodes, those of the last one that come from where the chain does.
 
     Args:
         items: The schedule.
@@ -105,26 +128,59 @@ def members(items: Sequence[ScheduleItem], given: Iterable[Value]) -> list[tuple
     """
     known = {root(value) for value in given}
     stored = known | {root(value) for item in items for value in item.outputs}
-    found: list[tuple[Node, ...]] = []
-    makers: dict[Value, int] = {}
-    for number, item in enumerate(items):
-        if isinstance(item, Node):
-            found.append((item,))
+    shares = [Share((item,)) if isinstance(item, Node) else Share(_between(item, stored, known)) for item in items]
+    makers = {
+        value: number
+        for number, item in enumerate(items)
+        if isinstance(item, Launch)
+        for value in item.outputs
+        if value.node.operator.name == "input" and value not in known
+    }
+    for number in reversed(range(len(items))):
+        item = items[number]
+        if not isinstance(item, Launch):
             continue
-        for value in item.outputs:
-            if value.node.operator.name == "input" and value not in known:
-                makers[value] = number
-        found.append(_between(item, stored))
-        halves = {makers[value] for value in item.inputs if value in makers}
-        for half in halves:
-            found[half], found[number] = (*found[half], *found[number]), ()
-    return found
+        for value in dict.fromkeys(item.inputs):
+            maker = items[makers[value]] if value in makers else None
+            if isinstance(maker, Launch):
+                _divide(value, item, shares[number], maker, shares[makers[value]])
+    _count_once(items, shares)
+    return shares
 
 
-def _between(launch: Launch, stored: set[Value]) -> tuple[Node, ...]:
+def _count_once(items: Sequence[ScheduleItem], shares: Sequence[Share]) -> None:
+    """What several launches do together (elementwise nodes are computed anew) counts for the costliest of them."""
+    holders: dict[Node, int] = {}
+    for number, (item, share) in enumerate(zip(items, shares, strict=True)):
+        for node in share.nodes:
+            if isinstance(item, Node) or "elementwise" in node.operator.traits:
+                continue
+            other = items[holders[node]] if node in holders else None
+            if not isinstance(other, Launch) or item.kernel.cost > other.kernel.cost:
+                holders[node] = number
+    for number, share in enumerate(shares):
+        share.elsewhere = frozenset(node for node in share.nodes if holders.get(node, number) != number)
+
+
+def _divide(made: Value, later: Launch, has: Share, earlier: Launch, gets: Share) -> None:
+    """Between the launch that reads `made` and the one that makes it."""
+    name = str(made.node.parameters["name"]) or "prepared"
+    for share in (has, gets):
+        if share.origin is NOWHERE:
+            share.origin = made.node.origin
+    mine = tuple(node for node in has.nodes if node.origin == made.node.origin)
+    if earlier.kernel.cost > later.kernel.cost and mine:
+        gets.nodes = (*gets.nodes, *mine)
+        has.nodes = tuple(node for node in has.nodes if node not in mine)
+        has.helps = "" if has.nodes else f"combines {name} of {mine[-1].operator.name}"
+    elif not gets.nodes:
+        gets.helps = f"{name} for {has.nodes[-1].operator.name if has.nodes else has.helps or 'another'}"
+
+
+def _between(launch: Launch, stored: set[Value], known: set[Value]) -> tuple[Node, ...]:
     own = {root(value) for value in launch.outputs}
     nodes: dict[int, Node] = {}
-    stack = [value.node for value in own if value.node.operator.name != "input"]
+    stack = [value.node for value in own if value not in known]
     while stack:
         node = stack.pop()
         if node.serial in nodes or node.operator.name in ("input", "constant"):

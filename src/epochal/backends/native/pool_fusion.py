@@ -167,7 +167,7 @@ def _rewritten(graph: Graph, nodes: list[Node], matches: list[Match]) -> Graph:
     for node in nodes:
         if node in inside:
             continue
-        with origin(node.origin):
+        with origin(pools[node].conv.origin if node in pools else node.origin):
             if node in pools:
                 match = pools[node]
                 operands = [now(value) for value in (*match.conv.inputs, match.bias)]

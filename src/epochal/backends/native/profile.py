@@ -17,11 +17,11 @@ from epochal.backends.native import assemble, driver, peak, program, workers
 from epochal.backends.native.executable import NativeExecutable, Workspace
 from epochal.backends.native.inplace import ScheduleItem, root
 from epochal.backends.native.kernel import Launch
-from epochal.backends.native.operations import members
+from epochal.backends.native.operations import Share, members
 from epochal.backends.native.peak import Peak
 from epochal.backends.native.prepare import plain_schedule, prepare
 from epochal.backends.native.program import CallOut, Copy, Label, Lowered, Step, Work
-from epochal.ir import Array, Graph, Node, Program, Value
+from epochal.ir import Array, Graph, Node, Origin, Program, Value
 
 CONTEXT_TICKS = 9
 ROW_WORDS = 4
@@ -34,6 +34,9 @@ class Record:
     Attributes:
         kind: ``"kernel"``, ``"copy"`` or ``"call-out"`` (an operator that Python ran).
         nodes: What it computes, operands first; none for a copy.
+        costs: Operations of each node.
+        helps: For a kernel that only prepares or combines: what.
+        origin: Where such a kernel comes from.
         types: Types of its results.
         bytes: Bytes of what it reads and writes, each buffer once a time.
         times: How often it ran, on the thread that ran it most often.
@@ -44,6 +47,9 @@ class Record:
 
     kind: str
     nodes: tuple[Node, ...]
+    costs: tuple[float, ...]
+    helps: str
+    origin: Origin
     types: tuple[str, ...]
     bytes: float
     times: int
@@ -78,15 +84,15 @@ class Measured:
     peak: Peak
 
 
-def lowered_with_members(source: Program) -> tuple[Lowered, dict[int, tuple[Node, ...]]]:
+def lowered_with_shares(source: Program) -> tuple[Lowered, dict[int, Share]]:
     """A program's steps, and by the identity of a launch or node of its schedules what that computes."""
-    found: dict[int, tuple[Node, ...]] = {}
+    found: dict[int, Share] = {}
     kept: list[ScheduleItem] = []
 
     def schedule(graph: Graph) -> Sequence[ScheduleItem]:
         items = plain_schedule(graph)
         kept.extend(items)
-        found.update((id(item), nodes) for item, nodes in zip(items, members(items, graph.inputs), strict=True))
+        found.update((id(item), share) for item, share in zip(items, members(items, graph.inputs), strict=True))
         return items
 
     return program.lower(source, schedule), found
@@ -109,7 +115,7 @@ def measure(
         num_threads: At most so many threads.
     """
     prepared = prepare(source)
-    lowered, nodes = lowered_with_members(prepared)
+    lowered, shares = lowered_with_shares(prepared)
     executable = assemble.finish(prepared, lowered)
     session = _Session(executable, arguments, state, executable.threads(num_threads))
     try:
@@ -122,7 +128,7 @@ def measure(
         session.close()
     steps = [step for step in lowered.steps if not isinstance(step, Label)]
     kept = _kept(steps, executable.table.steps)
-    records = session.records(kept, nodes)
+    records = session.records(kept, shares)
     return Measured(records, total, runs, session.threads, executable.arena_bytes, peak.measure(session.threads))
 
 
@@ -193,7 +199,7 @@ class _Session:
         self._pool.give_back(self._team)
         self._pool.close(self._runtime)
 
-    def records(self, steps: Sequence[Step], nodes: dict[int, tuple[Node, ...]]) -> tuple[Record, ...]:
+    def records(self, steps: Sequence[Step], shares: dict[int, Share]) -> tuple[Record, ...]:
         """What each step did."""
         second = self._span[0] / max(self._span[1], 1.0)
         flags = self._executable.table.records[:, 0]
@@ -207,25 +213,27 @@ class _Session:
                 recorded = self._executable.table.steps[number]
                 worked = (self._called.get(id(recorded), 0.0), *[0.0] * (self.threads - 1))
             cut = self.threads if flags[number] & driver.FLAG_PARALLEL else 1
-            found.append(_record(step, nodes, times, worked, waited, cut))
+            found.append(_record(step, shares, times, worked, waited, cut))
         return tuple(found)
 
 
 def _record(
     step: Step,
-    nodes: dict[int, tuple[Node, ...]],
+    shares: dict[int, Share],
     times: int,
     worked: tuple[float, ...],
     waited: tuple[float, ...],
     threads: int,
 ) -> Record:
     def made(kind: str, item: Launch | Node | None, size: float) -> Record:
-        mine = () if item is None else nodes[id(item)]
+        share = Share() if item is None else shares[id(item)]
         types = () if item is None else tuple(str(value.type) for value in item.outputs)
-        return Record(kind, mine, types, size, times, worked, waited, threads)
+        return Record(
+            kind, share.nodes, share.costs(), share.helps, share.origin, types, size, times, worked, waited, threads
+        )
 
     if isinstance(step, Work):
-        return made("kernel", step.launch, traffic(step.launch, nodes[id(step.launch)]))
+        return made("kernel", step.launch, traffic(step.launch, shares[id(step.launch)].nodes))
     if isinstance(step, CallOut):
         return made("call-out", step.node, traffic(step.node, (step.node,)))
     if isinstance(step, Copy):

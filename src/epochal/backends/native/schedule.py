@@ -24,7 +24,7 @@ from epochal.backends.native.loops_scan import SCANS, scan_launch
 from epochal.backends.native.loops_scatter import SCATTERS, operands_read, scatter_launch
 from epochal.backends.native.movement import sizes
 from epochal.backends.native.reduce import Space, space
-from epochal.ir import Node, Value
+from epochal.ir import Node, Value, origin
 
 LOWERS: frozenset[str] = frozenset()
 """Composite operators that are not decomposed before they come here."""
@@ -195,12 +195,14 @@ class _Order:
             return [item]
         if name in SPECIAL and item.outputs[0].type.size:
             return [SPECIAL[name](item)]
-        launches = lower(item) if item in self.fusion.products else None
+        with origin(item.origin):  # of values that the launches hand one another
+            launches = lower(item) if item in self.fusion.products else None
         return [item] if launches is None else list(launches)
 
     def _product(self, group: Group) -> Sequence[Launch]:
         assert group.product is not None
-        launches = lower(group.product, epilogue_of(group, group.product))
+        with origin(group.product.origin):
+            launches = lower(group.product, epilogue_of(group, group.product))
         assert launches is not None
         return launches
 

@@ -24,13 +24,13 @@ from epochal.keras.trainer.arguments import (
     with_class_weight,
 )
 from epochal.keras.trainer.data import ArrayData, BatchData
+from epochal.keras.trainer.inspection import Inspection
 from epochal.keras.trainer.loops import Batches, Loop, PredictedRows, Rows, SlicedArrays
-from epochal.keras.trainer.steps import Steps
 
 DEFAULT_BATCH_SIZE = 32
 
 
-class Trainer(Steps):
+class Trainer(Inspection):
     """`compile`, `fit`, `evaluate`, `predict` and their kin, which run at once in TensorFlow 1's graphs, too.
 
     Attributes:
