@@ -6,6 +6,7 @@ from epochal import config
 from epochal.backends.base import Backend, Executable
 from epochal.backends.base import get as get_backend
 from epochal.ir import Program
+from epochal.passes.account import PassAccount, run_accounted
 from epochal.passes.pipeline import run_pipeline
 from epochal.passes.pipelines import for_engine
 
@@ -13,6 +14,12 @@ from epochal.passes.pipelines import for_engine
 def optimise(program: Program, lowered: frozenset[str] = frozenset()) -> Program:
     """The program after the passes for an engine that takes the composites `lowered` as they are."""
     return program.with_graph(run_pipeline(program.graph, for_engine(lowered)))
+
+
+def optimise_accounted(program: Program, lowered: frozenset[str] = frozenset()) -> tuple[Program, list[PassAccount]]:
+    """As `optimise`, with what each pass did."""
+    graph, accounts = run_accounted(program.graph, for_engine(lowered))
+    return program.with_graph(graph), accounts
 
 
 def compile_program(program: Program, backend: str | Backend | None = None) -> Executable:

@@ -6,13 +6,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from epochal.learn.labels import label, work_of
 from epochal.visualization.profile_page import page
 from epochal.visualization.text_table import text_table
 
 PHASES = ("data", "forward", "loss", "metrics", "backward", "update", "other")
 """In the order of a step."""
-
-_UNKNOWN = "(between layers)"
 
 
 @dataclass(frozen=True)
@@ -109,7 +108,7 @@ class Profile:
         return KernelTime(
             layer=layer,
             phase=phase,
-            work=_work(record),
+            work=work_of(record.nodes, record.costs, record.helps, record.kind),
             layers=tuple(dict.fromkeys(name for name, _ in labels)),
             shape=", ".join(record.types[:2]) + (", ..." if len(record.types) > 2 else ""),
             microseconds=each * 1e6,
@@ -210,18 +209,6 @@ class Profile:
         return file
 
 
-def label(origin: Any, model: str) -> tuple[str, str]:
-    """Layer and phase of where a node comes from."""
-    phase = {"gradient": "backward", "": "forward"}.get(origin.phase, origin.phase)
-    layer = origin.layer
-    if model and layer.startswith(f"{model}/"):
-        layer = layer[len(model) + 1 :]
-    if not layer:
-        known = origin.name or origin.phase
-        return (f"({known})" if known else _UNKNOWN), (phase if known else "other")
-    return layer, phase
-
-
 def _labels(record: Any, model: str) -> dict[tuple[str, str], float]:
     """Operations by layer and phase; moving counts a little, so that every node counts."""
     found: dict[tuple[str, str], float] = {}
@@ -235,21 +222,6 @@ def _labels(record: Any, model: str) -> dict[tuple[str, str], float]:
 def _normalised(labels: dict[tuple[str, str], float]) -> dict[tuple[str, str], float]:
     total = sum(labels.values())
     return {key: value / total for key, value in labels.items()}
-
-
-def _work(record: Any) -> str:
-    """The operators of a record, the costliest first."""
-    if record.kind == "copy":
-        return "copy"
-    if record.helps:
-        return str(record.helps)
-    costs: dict[str, float] = {}
-    for node, cost in zip(record.nodes, record.costs, strict=True):
-        costs[node.operator.name] = costs.get(node.operator.name, 0.0) + cost
-    order = sorted(costs, key=lambda name: -costs[name])
-    shown = " + ".join(order[:3]) or "moves data"
-    more = f" + {len(order) - 3} more" if len(order) > 3 else ""
-    return ("in Python: " if record.kind == "call-out" else "") + shown + more
 
 
 def _row(kernel: KernelTime, whole: float) -> tuple[str, ...]:

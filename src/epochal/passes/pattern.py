@@ -12,7 +12,9 @@ order. Constants are seen through broadcasts and reshapes.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Container, Iterable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -76,6 +78,22 @@ class Rule:
             return _build(build, self.result, match)
         return self.result(build, match)
 
+    def __str__(self) -> str:
+        result = self.result
+        told = result.__name__.strip("_").replace("_", " ") if callable(result) else _told(result)
+        return f"{_told(self.pattern)} -> {told}"
+
+
+TALLY: ContextVar[Counter[str] | None] = ContextVar("tally", default=None)
+"""Where `first_match` counts the rules that apply, while someone wants to know."""
+
+
+def _told(operand: Operand) -> str:
+    """A pattern as it is written in comments."""
+    if isinstance(operand, Op):
+        return f"{operand.name}({', '.join(map(_told, operand.operands))})"
+    return operand.name if isinstance(operand, Number) else str(operand)
+
 
 # By the root's operator: what its operands must be made by, and the rule.
 Table: TypeAlias = Mapping[str, tuple[tuple[frozenset[str], Rule], ...]]
@@ -106,6 +124,9 @@ def first_match(table: Table, build: Builder, node: Node, opaque: Container[Valu
         if needed <= makers:
             found = rule.apply(build, node, opaque)
             if found is not None:
+                tally = TALLY.get()
+                if tally is not None:
+                    tally[str(rule)] += 1
                 return found
     return None
 

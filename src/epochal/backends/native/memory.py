@@ -41,10 +41,15 @@ class MemoryPlan:
 
 def plan(lowered: Lowered) -> MemoryPlan:
     """Places every arena buffer of a program."""
-    lives = _liveness(lowered)
-    owners = _share(lowered.steps, lives)
+    lives, owners = lives_and_owners(lowered)
     offsets, size = _place(lives, owners)
     return MemoryPlan(size, {buffer: offsets[_owner(buffer, owners)] for buffer in lives})
+
+
+def lives_and_owners(lowered: Lowered) -> tuple[dict[Buffer, list[int]], dict[Buffer, Buffer]]:
+    """First and last step of every arena buffer, and the buffer whose memory it uses where it has none of its own."""
+    lives = _liveness(lowered)
+    return lives, _share(lowered.steps, lives)
 
 
 def _liveness(lowered: Lowered) -> dict[Buffer, list[int]]:
@@ -168,8 +173,8 @@ def _place(lives: dict[Buffer, list[int]], owners: dict[Buffer, Buffer]) -> tupl
             dead = ending[next_end][2]
             next_end += 1
             if dead not in owners:
-                _release(gaps, offsets[dead], offsets[dead] + _padded(dead.size))
-        need = _padded(buffer.size)
+                _release(gaps, offsets[dead], offsets[dead] + padded(dead.size))
+        need = padded(buffer.size)
         fitting = [(end - begin, number) for number, (begin, end) in enumerate(gaps) if end - begin >= need]
         if fitting:
             number = min(fitting)[1]
@@ -199,5 +204,6 @@ def _release(gaps: list[tuple[int, int]], begin: int, end: int) -> None:
     gaps.insert(position, (begin, end))
 
 
-def _padded(size: int) -> int:
+def padded(size: int) -> int:
+    """A buffer's size in whole lines of the cache."""
     return max(1, -(-size // ALIGNMENT)) * ALIGNMENT

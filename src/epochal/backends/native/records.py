@@ -102,7 +102,7 @@ class _Builder:
         self.calls: list[tuple[CallOut, int]] = []
 
     def build(self) -> Table:
-        parallel = [_is_parallel(step) for step in self.steps]
+        parallel = [is_parallel(step) for step in self.steps]
         barriers = _Barriers(self.steps, parallel, self._ranges).find()
         targets = self._targets()
         rows: list[list[int]] = []
@@ -241,7 +241,8 @@ def _emitted(target: Target) -> str:  # noqa: ARG001 - the signature of an emitt
     raise AssertionError("this kernel has been emitted already")
 
 
-def _is_parallel(step: Step) -> bool:
+def is_parallel(step: Step) -> bool:
+    """Whether threads share a step."""
     if isinstance(step, Work):
         return step.kernel.pieces > 1 and step.kernel.cost >= PARALLEL_NANOSECONDS
     return isinstance(step, Copy) and step.size >= PARALLEL_NANOSECONDS * COPY_BYTES_PER_NANOSECOND

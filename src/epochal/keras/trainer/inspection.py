@@ -8,13 +8,15 @@ import numpy as np
 
 from epochal import config
 from epochal.backends.base import get as get_backend
-from epochal.compile import optimise
+from epochal.compile import optimise, optimise_accounted
 from epochal.errors import NotSupportedError
 from epochal.ir import Program
 from epochal.keras import settings
 from epochal.keras.trainer.arguments import at_once, check_counts
 from epochal.keras.trainer.data import ArrayData
+from epochal.keras.trainer.examples import example_inputs, example_targets
 from epochal.keras.trainer.steps import Steps
+from epochal.learn.explanation import Explanation, sections_of
 from epochal.learn.profile import Profile
 from epochal.learn.step import batch_body, new_counter, rows_body, specification, trace_step
 from epochal.tensor import Variable
@@ -98,6 +100,64 @@ class Inspection(Steps):
         measured = backend.profile(optimise(program, backend.lowers), arguments, state, seconds, num_threads)
         title = f"{'Training' if kind == 'train' else 'Prediction'} of '{self.name}', {size} samples"  # type: ignore[attr-defined]
         return Profile(measured, title, self.name)  # type: ignore[attr-defined]
+
+    @at_once
+    def explain(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        num_threads: int | None = None,
+    ) -> Explanation:
+        """Says what becomes of the model's steps: what passes do, what is fused and what skipped, where memory goes.
+
+        Nothing is run or trained. A step of training is explained if `compile` has been called, and a prediction.
+
+        Args:
+            x: Inputs, or their shapes (a tuple of sizes with the batch; nested as the inputs). Not needed where the
+                model knows its input's shape.
+            y: Targets, or their shapes; guessed from the outputs and the loss if not given.
+            batch_size: Samples of a step, 32 by default.
+            num_threads: Threads of the program.
+
+        Returns:
+            Text; print it, or call its ``to_html``.
+
+        Raises:
+            ArgumentError: The shape of the inputs is not known.
+            NotSupportedError: The engine in use does not compile.
+
+        Example:
+            >>> from epochal import keras
+            >>> model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(4, activation="relu")])
+            >>> print(model.explain().section("schedule"))
+            Prediction: schedule
+            --------------------
+            ...
+        """
+        check_counts(batch_size=batch_size)
+        backend = _compiling_engine("explain")
+        size = batch_size or DEFAULT_BATCH_SIZE
+        inputs = example_inputs(self, x, size)
+        self._ensure_built(ArrayData(inputs))
+        steps: list[tuple[str, str, ArrayData]] = []
+        if self.compiled and self._compile_loss is not None:
+            targets = example_targets(self, inputs, y)
+            steps.append(("Training step", "train", ArrayData(inputs, targets)))
+        steps.append(("Prediction", "predict", ArrayData(inputs)))
+        sections = []
+        for name, kind, data in steps:
+            program, variables = self._traced_step(kind, data, min(size, data.rows))
+            optimised, accounts = optimise_accounted(program, backend.lowers)
+            plan = backend.explain(optimised, num_threads)
+            frozen = [
+                str(getattr(variable, "path", variable.name))
+                for variable in self.non_trainable_weights  # type: ignore[attr-defined]
+                if kind == "train" and any(variable is one for one in variables) and variable.dtype.is_floating
+            ]
+            sections += sections_of(name, program, optimised, accounts, plan, self.name, frozen)  # type: ignore[attr-defined]
+        title = f"Model '{self.name}', {min(size, ArrayData(inputs).rows)} samples a step"  # type: ignore[attr-defined]
+        return Explanation(title, sections)
 
 
 def _compiling_engine(method: str) -> Any:
