@@ -25,6 +25,7 @@ from epochal.backends.native.fusion_group import (
     waste,
 )
 from epochal.backends.native.fusion_kernel import memory_root
+from epochal.backends.native.fusion_order import ItemOrder
 from epochal.backends.native.fusion_rules import (
     MOST_BUFFERS,
     MOST_IN_EPILOGUE,
@@ -79,6 +80,7 @@ class Fusion:
         self.host: dict[Value, Group] = {}
         self.foreign: list[Node] = []
         self._products: dict[Node, Group] = {}
+        self._order: ItemOrder[Group | Node] = ItemOrder(self._successors)
         for value in outputs:
             self._need(value)
 
@@ -108,7 +110,6 @@ class Fusion:
     def _join(self, group: Group, node: Node, step: Step | None = None) -> None:
         """Makes a node a member."""
         group.members[node] = None
-        group.low, group.high = min(group.low, node.serial), max(group.high, node.serial)
         if step is not None and step.space is not None:
             group.space = step.space
         if step is None:
@@ -135,6 +136,7 @@ class Fusion:
         for output in node.outputs:
             self._share(output)
         self.foreign.append(node)
+        self._order.add_first(node)
         for value in operands_read(node):
             self._need(value)
             self.foreign_readers.setdefault(value, []).append(node)
@@ -200,6 +202,7 @@ class Fusion:
         for group in readers:
             step = self._hosts(group, node)
             if step is not None:
+                self._order.put_before(group, self._others(value, group))
                 group.roots[value] = None
                 self._join(group, node, step)
                 self.host[value] = group
@@ -207,6 +210,7 @@ class Fusion:
         where = space(node) if is_reduction(node) else Space(sizes(value), frozenset())
         group = Group(where, {}, {value: None})
         self.groups[group] = None
+        self._order.add_first(group)
         self.host[value] = group
         self._join(group, node)
 
@@ -303,15 +307,13 @@ class Fusion:
         if sums and (self._follows_product(node) or needs_other_sums(node, group.space)):
             return None
         value = node.outputs[0]
+        if self._order.reaches(self._others(value, group), group):
+            return None
         step = self._trial(group, node, True)
         if step is None and not group.space.reduced and not is_reduction(node):
             rows = rows_behind(node, math.prod(group.space.shape))
             step = None if rows is None else self._large_step(group, node, rows, True)
-        if step is None:
-            return None
-        others: list[Group | Node] = [other for other in self.readers.get(value, {}) if other is not group]
-        others.extend(self.foreign_readers.get(value, ()))
-        return None if self._reaches(others, {group}) else step
+        return step
 
     def _follows_product(self, node: Node) -> bool:
         """Whether a node is better left to the epilogue of a product that it is computed from."""
@@ -360,6 +362,9 @@ class Fusion:
             return False
         if len(first.members) + len(second.members) > MOST_MEMBERS:
             return False
+        earlier, later = (first, second) if self._order.is_before(first, second) else (second, first)
+        if self._order.reaches(self._between(earlier, later), later):
+            return False
         merged = Group(first.space, {**second.members, **first.members}, {**second.roots, **first.roots})
         try:
             analysis = analyse(merged)
@@ -374,14 +379,15 @@ class Fusion:
         for demand in analysis.order:
             if demand.value in merged.roots and not is_identity(analysis, demand):
                 return False
-        return not self._reaches_outside(first, second) and not self._reaches_outside(second, first)
+        return True
 
     def _absorb(self, first: Group, second: Group) -> None:
+        earlier, later = (first, second) if self._order.is_before(first, second) else (second, first)
+        self._order.unite(first, second, self._between(earlier, later))
         first.members.update(second.members)
         first.roots.update(second.roots)
         first.repeated = max(first.repeated, second.repeated)
         first.analysis = None
-        first.low, first.high = min(first.low, second.low), max(first.high, second.high)
         for root in second.roots:
             self.host[root] = first
         for groups in self.readers.values():
@@ -407,43 +413,15 @@ class Fusion:
         for node in self.foreign_readers.get(value, ()):
             yield self._products.get(node, node)
 
-    def _reaches(self, starts: Iterable[Group | Node], goals: set[Group]) -> bool:
-        """Whether a goal runs after one of the items."""
-        stack = list(starts)
-        if not stack:
-            return False
-        end = self._horizon(max(goal.high for goal in goals))
-        seen: set[Group | Node] = set()
-        while stack:
-            item = stack.pop()
-            if isinstance(item, Node):
-                item = self._products.get(item, item)
-            if item in seen:
-                continue
-            if item in goals:
-                return True
-            seen.add(item)
-            if (item.serial if isinstance(item, Node) else item.low) > end:
-                continue
-            stack.extend(self._successors(item))
-        return False
+    def _others(self, value: Value, group: Group) -> list[Group | Node]:
+        """Who else reads a value that a group is to compute."""
+        others: list[Group | Node] = [other for other in self.readers.get(value, {}) if other is not group]
+        others.extend(self._products.get(node, node) for node in self.foreign_readers.get(value, ()))
+        return others
 
-    def _horizon(self, end: int) -> int:
-        """Serial after which nothing begins that leads to what ends at `end`.
-
-        An item's results are read before the reader's last node, so what leads to `end` begins before it or before
-        the last node of something that itself begins before it, and so on.
-        """
-        for group in sorted(self.groups, key=lambda group: group.low):
-            if group.low > end:
-                break
-            end = max(end, group.high)
-        return end
-
-    def _reaches_outside(self, first: Group, second: Group) -> bool:
-        """Whether `second` runs after some item that runs after `first`."""
-        between = [item for item in self._successors(first) if item is not second and item is not first]
-        return self._reaches(between, {second})
+    def _between(self, earlier: Group, later: Group) -> list[Group | Node]:
+        """What reads the results of the earlier of two groups, but the other."""
+        return [item for item in self._successors(earlier) if item is not later and item is not earlier]
 
     # Products
 
@@ -454,9 +432,8 @@ class Fusion:
             computed = [member for member in group.members if member.operator.name not in VIEWS]
             if group.product is not None or group.space.reduced or len(computed) > MOST_IN_EPILOGUE:
                 continue
-            others: list[Group | Node] = [other for other in self.readers[value] if other is not group]
-            others.extend(self.foreign_readers.get(value, ()))
-            if self._reaches(others, {group}):
+            others = self._others(value, group)
+            if self._order.reaches(others, group):
                 continue
             needed = value in self.stored or bool(others)
             trial = Group(group.space, dict(group.members), dict(group.roots))
@@ -464,8 +441,9 @@ class Fusion:
                 trial.roots = {value: None, **trial.roots}
             if epilogue_of(trial, node) is None:
                 continue
+            self._order.put_before(group, others)
+            self._order.remove(node)
             group.product = node
-            group.low = min(group.low, node.serial)
             self._products[node] = group
             if needed:
                 group.roots = trial.roots

@@ -141,7 +141,6 @@ class Group:
             changes what is read, so `reads` is kept up to date beside it.
         reads: The demands of values that are not computed here, by value.
         wasted: See `waste`.
-        low, high: Serials of its first and last node.
     """
 
     space: Space
@@ -152,8 +151,6 @@ class Group:
     analysis: Analysis | None = None
     reads: dict[Value, dict[Demand, None]] = field(default_factory=dict)
     wasted: float = 0.0
-    low: int = 1 << 62
-    high: int = -1
 
     def settle(self, analysis: Analysis) -> None:
         """Takes over a new analysis of all members."""
