@@ -10,12 +10,13 @@ No objects stand for instructions: a register is a name, a scalar kind and a num
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from epochal.backends.native.constants import float_text
 from epochal.backends.native.kernel import Target
+from epochal.backends.native.substitutes import ROUNDINGS, float_to_bfloat16, float_to_half, half_to_float, rounded
 from epochal.dtypes import DType
 
 ARITHMETIC_KIND: dict[str, str] = {
@@ -119,22 +120,6 @@ class Loop:
             )
 
 
-def float_text(value: float, kind: str) -> str:
-    """The bit pattern of a floating point constant, as LLVM writes it."""
-    if kind == "float":
-        value = _round_to_float(value)
-    return f"0x{struct.unpack('<Q', struct.pack('<d', value))[0]:016X}"
-
-
-def _round_to_float(value: float) -> float:
-    if value != value or value in (float("inf"), float("-inf")):
-        return value
-    try:
-        return float(struct.unpack("<f", struct.pack("<f", value))[0])
-    except OverflowError:
-        return float("inf") if value > 0 else float("-inf")
-
-
 def vector_lanes(target: Target, kind: str = "float") -> int:
     """Lanes of one vector register of that scalar kind."""
     return max(1, target.vector_bytes // KIND_BYTES[kind])
@@ -235,6 +220,21 @@ class Writer:
         yield
         self.section.tail.append(f" br label %{after}")
         self.begin_block(after, outer)
+
+    def only_if_any(
+        self, condition: Register, otherwise: Sequence[Register], body: Callable[[], Sequence[Register]]
+    ) -> list[Register]:
+        """The results of `body` if any lane of `condition` holds, else `otherwise`; in a function that `call` calls."""
+        slots = [self.effect(f"alloca {value.type}, align 64", "ptr") for value in otherwise]
+        for slot, value in zip(slots, otherwise, strict=True):
+            self.line(f"store {value.typed}, ptr {slot.name}, align 64")
+        with self.when(self.any_lane(condition)):
+            for slot, value in zip(slots, body(), strict=True):
+                self.line(f"store {value.typed}, ptr {slot.name}, align 64")
+        return [
+            self.effect(f"load {value.type}, ptr {slot.name}, align 64", value.kind, value.lanes)
+            for slot, value in zip(slots, otherwise, strict=True)
+        ]
 
     def line(self, text: str) -> None:
         """An instruction without a result, or one that must not be merged."""
@@ -368,6 +368,8 @@ class Writer:
         lanes = max(operand.lanes for operand in operands)
         operands = tuple(self.splat(operand, lanes) for operand in operands)
         first = operands[0]
+        if name in ROUNDINGS and not self.target.rounds:
+            return rounded(self, name, first)
         types = [first.type] * len(operands)
         arguments = [operand.typed for operand in operands]
         if extra:
@@ -378,7 +380,9 @@ class Writer:
         return self.pure(f"call {first.type} {full}({', '.join(arguments)})", first.kind, lanes)
 
     def fma(self, a: Register, b: Register, c: Register) -> Register:
-        """``a * b + c`` rounded once."""
+        """``a * b + c``, rounded once if the target can (`Target.fused`), else twice."""
+        if not self.target.fused:
+            return self.binary("fadd", self.binary("fmul", a, b), c)
         return self.intrinsic("llvm.fma", a, b, c)
 
     def reduce(self, operation: str, vector: Register) -> Register:
@@ -491,7 +495,7 @@ class Writer:
         if dtype.name == "bool":
             return self.convert("trunc", raw, "i1")
         if dtype.name == "float16":
-            return self.convert("fpext", raw, "float")
+            return self.convert("fpext", raw, "float") if self.target.halves else half_to_float(self, raw)
         if dtype.name == "bfloat16":
             wide = self.convert("zext", raw, "i32")
             return self.convert("bitcast", self.binary("shl", wide, self.constant(16, "i32", wide.lanes)), "float")
@@ -502,21 +506,10 @@ class Writer:
         if dtype.name == "bool":
             return self.convert("zext", value, "i8")
         if dtype.name == "float16":
-            return self.convert("fptrunc", value, "half")
+            return self.convert("fptrunc", value, "half") if self.target.halves else float_to_half(self, value)
         if dtype.name == "bfloat16":
-            return self._to_bfloat16(value)
+            return float_to_bfloat16(self, value)
         return value
-
-    def _to_bfloat16(self, value: Register) -> Register:
-        lanes = value.lanes
-        bits = self.convert("bitcast", value, "i32")
-        high = self.binary("lshr", bits, self.constant(16, "i32", lanes))
-        odd = self.binary("and", high, self.constant(1, "i32", lanes))
-        bias = self.binary("add", odd, self.constant(0x7FFF, "i32", lanes))
-        rounded = self.binary("lshr", self.binary("add", bits, bias), self.constant(16, "i32", lanes))
-        quiet = self.binary("or", high, self.constant(0x40, "i32", lanes))
-        chosen = self.select(self.compare("uno", value, value), quiet, rounded)
-        return self.convert("trunc", chosen, "i16")
 
     def tail_mask(self, count: int | Register, lanes: int) -> Register:
         """The first `count` lanes."""
@@ -525,12 +518,16 @@ class Writer:
         narrow = self.convert("trunc", count, "i32")
         return self.compare("ult", self.iota(lanes, "i32"), self.splat(narrow, lanes))
 
+    def any_lane(self, condition: Register) -> Register:
+        """Whether any lane holds."""
+        if condition.lanes == 1:
+            return condition
+        packed = self.pure(f"bitcast {condition.typed} to i{condition.lanes}", f"i{condition.lanes}")
+        return self.pure(f"icmp ne {packed.typed}, 0", "i1")
+
     def raise_error(self, condition: Register, code: int) -> None:
         """Stores `code` to ``%error`` if any lane of `condition` holds."""
-        if condition.lanes > 1:
-            bits = Register("", f"i{condition.lanes}")
-            packed = self.pure(f"bitcast {condition.typed} to {bits.type}", bits.kind)
-            condition = self.pure(f"icmp ne {packed.typed}, 0", "i1")
+        condition = self.any_lane(condition)
         old = self.effect("load i32, ptr %error, align 4", "i32")
         chosen = self.select(condition, self.constant(code, "i32"), old)
         self.line(f"store {chosen.typed}, ptr %error, align 4")
@@ -559,6 +556,7 @@ class Writer:
         """
         if name not in self._functions:
             inner = Writer(self.target)
+            inner._globals, inner._functions = self._globals, self._functions
             parameters = [Register(f"%p{index}", value.kind, value.lanes) for index, value in enumerate(operands)]
             returned = body(inner, parameters)
             self._declarations.update(inner._declarations)
