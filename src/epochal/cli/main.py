@@ -36,24 +36,35 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("arguments", nargs=argparse.REMAINDER, metavar="ARGS", help="handed to the script")
     run.set_defaults(module="epochal.cli.run")
 
-    bench = commands.add_parser("bench", help="training times of Epochal beside every installed peer")
-    bench.add_argument(
-        "workloads", nargs="*", metavar="WORKLOAD", help="seed, mlp, cnn, lstm, tfm, resnet; default: all"
-    )
-    bench.add_argument("--repeat", type=_positive, default=5, metavar="N", help="epochs timed; the best counts")
-    bench.add_argument("--num-threads", type=_positive, default=None, metavar="N")
-    bench.add_argument(
-        "--python",
-        action="append",
-        default=[],
-        metavar="PATH",
-        help="another interpreter to look for peers in",
-    )
-    bench.set_defaults(module="epochal.cli.bench")
+    _add_bench(commands)
 
     info = commands.add_parser("info", help="versions, processor, engines, threads, cache")
     info.set_defaults(module="epochal.cli.info")
     return top
+
+
+def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    bench = commands.add_parser("bench", help="Epochal beside every installed peer: training, inference, memory")
+    bench.add_argument(
+        "workloads",
+        nargs="*",
+        metavar="WORKLOAD",
+        help="seed, seed200, mlp, cnn, lstm, tfm, resnet, resnet50, gpt2; default: all",
+    )
+    bench.add_argument("--only", metavar="KINDS", help="some of training,inference,first,memory; default: all")
+    bench.add_argument("--peers", metavar="PEERS", help="some of the table's columns, epochal among them; default: all")
+    bench.add_argument("--repeat", type=_positive, default=5, metavar="N", help="times measured; the best counts")
+    bench.add_argument(
+        "--steps", type=_positive, default=None, metavar="N", help="steps of an epoch; default: by workload"
+    )
+    bench.add_argument("--num-threads", type=_positive, default=None, metavar="N", help="for every engine alike")
+    bench.add_argument("--time-limit", type=_positive, default=600, metavar="S", help="seconds a measurement may take")
+    bench.add_argument("--json", metavar="FILE", help="keep the measurements; a file that exists is extended")
+    bench.add_argument("--html", metavar="FILE", help="write a page with charts")
+    bench.add_argument(
+        "--python", action="append", default=[], metavar="PATH", help="another interpreter to look for peers in"
+    )
+    bench.set_defaults(module="epochal.cli.bench")
 
 
 def _positive(text: str) -> int:

@@ -1,5 +1,5 @@
-"""`epochal bench`: ours beside every installed peer, in one run on one machine."""
+"""`epochal bench`: ours beside every installed peer, on one machine."""
 
-from epochal.cli.bench.table import main
+from epochal.cli.bench.command import main
 
 __all__ = ["main"]
