@@ -347,3 +347,20 @@ def test_calls_of_one_function_from_several_threads():
         thread.join()
     assert results == [True] * 160
     assert run.experimental_get_tracing_count() == 2
+
+
+@pytest.mark.parametrize("number", [0.0, -0.0, float("nan"), 1.5])
+def test_large_arrays_of_equal_numbers_are_no_part_of_a_graph(number):
+    array = np.full((64, 64), number, np.float32)
+    other = array.copy()
+    other[3, 5] = 7
+
+    def run(x):
+        return x * array, x * other
+
+    traced = trace(run, TensorSpec((64, 64), "float32"))
+    constants = [node for node in traced.program.graph.nodes() if node.operator.name == "constant"]
+    assert sorted(node.outputs[0].type.size for node in constants) == [1, 64 * 64]
+    x = np.arange(64 * 64, dtype=np.float32).reshape(64, 64)
+    for result, expected in zip(traced.run([x]), (x * array, x * other), strict=True):
+        np.testing.assert_array_equal(np.asarray(result), expected)

@@ -44,6 +44,14 @@ def freeze(value: Any, dtype: Any = None) -> Array:
     return array
 
 
+def is_repeated(array: Array) -> bool:
+    """Whether the elements of a contiguous array of two or more are equal, bit by bit: NaN and -0.0 too."""
+    if array.size < 2:
+        return False
+    flat = array.reshape(-1).view(np.dtype(f"u{array.itemsize}"))
+    return bool(flat[0] == flat[-1] and np.all(flat == flat[0]))
+
+
 input_ = Operator(
     name="input",
     infer=_input_type,

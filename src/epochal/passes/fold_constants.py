@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from epochal.ir import Array, Graph, Node, Value
+from epochal.ir.structural import is_repeated
 from epochal.passes.rebuild import rebuild
 from epochal.topi.inventory import BUILD
 
@@ -50,9 +51,6 @@ class FoldConstants:
 def _repeated(node: Node) -> Sequence[Value] | None:
     """A constant of equal elements as a broadcast."""
     array: Array = node.parameters["value"]
-    if array.size < 2:
-        return None
-    flat = array.reshape(-1).view(np.dtype(f"u{array.itemsize}"))  # Bits: NaN and -0.0 too.
-    if flat[0] != flat[-1] or not np.all(flat == flat[0]):
+    if not is_repeated(array):
         return None
     return (BUILD.broadcast_to(BUILD.constant(array.reshape(-1)[0], node.outputs[0].dtype), node.outputs[0].shape),)

@@ -25,6 +25,7 @@ from epochal.ir import (
     make_input,
     parameter_key,
 )
+from epochal.ir.structural import is_repeated
 from epochal.tensor import context as contexts
 from epochal.tensor.recording import TAPES
 from epochal.tensor.tensor import Tensor, eager
@@ -35,6 +36,7 @@ HEAVY_ELEMENTS = 4096
 # Below this many random numbers NumPy is done before code that draws them is compiled.
 MANY_DRAWS = 2**19
 _CACHE_SIZE = 32
+_LARGE_CONSTANT = 2048
 
 
 def apply(operator: Operator | str, *operands: Any, **parameters: Any) -> Any:
@@ -173,7 +175,12 @@ def as_value(operand: Any) -> Value:
     if tensor.data is None:
         assert tensor.value is not None
         return tensor.value
-    return BUILD.constant(tensor.data)
+    data = tensor.data
+    if data.size >= _LARGE_CONSTANT and is_repeated(np.ascontiguousarray(data)):
+        # Zeros and ones of a layer's shape, which gradients start from: a graph need not hold them, nor a key be
+        # taken of them.
+        return BUILD.broadcast_to(BUILD.constant(data.reshape(-1)[0]), data.shape)
+    return BUILD.constant(data)
 
 
 # What was found out about an operator on operands of certain types: its resolved parameters, and whether to compile it.
