@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 import textwrap
 import time
@@ -140,12 +141,13 @@ def test_our_own_failure_is_the_exit_code(measured, monkeypatch):
     assert bench("seed", "--only", "training", "--num-threads", "1") == 1
 
 
-def test_an_interrupt_shows_what_there_is(measured, monkeypatch, capsys):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_shows_what_there_is(measured, monkeypatch, capsys, number):
     made_up = jobs.run
 
     def run(python, job, caches, time_limit):
         if job["peer"] == "keras-jax":
-            raise KeyboardInterrupt
+            signal.raise_signal(number)
         return made_up(python, job, caches, time_limit)
 
     monkeypatch.setattr(jobs, "run", run)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime
 import math
 import os
 import platform
 import shutil
+import signal
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -38,7 +41,8 @@ def main(arguments: argparse.Namespace) -> int:
         print(f"epochal bench: {error}", file=sys.stderr)
         return 2
     try:
-        session.measure_all()
+        with _ended_as_interrupted():
+            session.measure_all()
     except KeyboardInterrupt:
         print("\ninterrupted; what was measured so far:", file=sys.stderr)
         session.show()
@@ -46,6 +50,23 @@ def main(arguments: argparse.Namespace) -> int:
     session.show()
     ours = [one for one in session.results.measurements if one.peer == OURS.name and one.run == session.run]
     return 0 if all(one.status == "ok" for one in ours) else 1
+
+
+@contextlib.contextmanager
+def _ended_as_interrupted() -> Iterator[None]:
+    """Being told to end (`timeout`, a container that stops) is an interrupt, so that no measuring process is left."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def chosen_names(chosen: Iterable[str], known: Iterable[str], what: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import escape
+from typing import Any
 
 from epochal.cli.bench.jobs import OURS, PEER_NAMES
 from epochal.cli.bench.peers.workloads import BY_NAME
@@ -55,10 +56,16 @@ def facts(results: Results) -> list[str]:
     span = f"{min(peaks):.0f}" if len(peaks) == 1 else f"{min(peaks):.0f} to {max(peaks):.0f}"
     return [
         f"{machine['processor']}, {machine['threads']} threads, {machine['vectors']}-bit vectors, {machine['system']}.",
-        f"Measured float32 peak of these threads: {span} GFLOPS. Runs: {', '.join(run['at'] for run in runs)}.",
+        f"Measured float32 peak of these threads: {span} GFLOPS. {_when(runs)}.",
         ", ".join(f"{name} {version}" for name, version in sorted(versions.items())) + ".",
         "Every number from a process of its own; warm times are the best of several; short bars are good.",
     ]
+
+
+def _when(runs: list[dict[str, Any]]) -> str:
+    """The runs' number and times."""
+    first, last = runs[0]["at"], runs[-1]["at"]
+    return f"Measured {first}" if len(runs) == 1 else f"Measured in {len(runs)} runs from {first} to {last}"
 
 
 def _shares(results: Results, rows: list[tuple[str, str]]) -> str:
@@ -83,8 +90,14 @@ def _shares(results: Results, rows: list[tuple[str, str]]) -> str:
 
 
 def _section(results: Results, task: str, names: list[str]) -> str:
-    charts = "".join(bar_chart(f"{name}: {BY_NAME[name].about}", _bars(results, task, name)) for name in names)
+    charts = "".join(bar_chart(_title(task, name), _bars(results, task, name)) for name in names)
     return f'<h2>{escape(HEADINGS[task])}</h2><div class="charts">{charts}</div>{_table(results, task, names)}'
+
+
+def _title(task: str, name: str) -> str:
+    workload = BY_NAME[name]
+    how = {"one": "", "batch": f"{workload.inference} samples"}.get(task, workload.training)
+    return ", ".join(part for part in (f"{name}: {workload.model}", how) if part)
 
 
 def _bars(results: Results, task: str, workload: str) -> list[Bar]:
@@ -107,13 +120,15 @@ def _text(results: Results, one: Measurement) -> str:
 def _table(results: Results, task: str, names: list[str]) -> str:
     found = {peer for name in names for peer, one in results.of(task, name).items() if one.status != "missing"}
     peers = [name for name in PEER_NAMES if name in found]
-    head = "".join(f"<th>{escape(title)}</th>" for title in ("workload", "best peer / ours", "share of peak", *peers))
+    shared = task in ("training", "one", "batch")
+    titles = ("workload", "best peer / ours", *(("share of peak",) if shared else ()), *peers)
+    head = "".join(f"<th>{escape(title)}</th>" for title in titles)
     lines = []
     for name in names:
         row, best = results.of(task, name), results.best(task, name)
         ours = row.get(OURS.name)
         share = results.share_of_peak(ours) if ours else None
-        cells = [f"{number(best[1])}x" if best else "-", f"{share:.0%}" if share else "-"]
+        cells = [f"{number(best[1])}x" if best else "-", *([f"{share:.0%}" if share else "-"] if shared else [])]
         line = f"<td>{escape(name)}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}"
         lines.append(f"<tr>{line}{''.join(_cell(results, row.get(peer), best) for peer in peers)}</tr>")
     return f'<div class="scroll"><table><tr>{head}</tr>{"".join(lines)}</table></div>'

@@ -18,7 +18,8 @@ class Workload:
 
     Attributes:
         name: What `epochal bench` calls it.
-        about: One line for the table.
+        model: What it is, in a line.
+        training: How it is trained.
         build: Given the `keras` module, a compiled model.
         data: Inputs and targets of that many samples.
         batch_size: Samples a training step.
@@ -30,7 +31,8 @@ class Workload:
     """
 
     name: str
-    about: str
+    model: str
+    training: str
     build: Callable[[Any], Any]
     data: Callable[[int], Arrays]
     batch_size: int
@@ -229,6 +231,7 @@ def _gpt2_block(keras: Any, x: Any) -> Any:
 
 
 def _gpt2(keras: Any) -> Any:
+    """GPT-2's small shape without dropout; the head does not share the embedding's weights."""
     layers = keras.layers
     tokens = keras.Input((GPT2_TOKENS,), dtype="int32")
     x = _positions(keras)(layers.Embedding(GPT2_VOCABULARY, GPT2_WIDTH)(tokens))
@@ -247,25 +250,27 @@ def _gpt2_data(count: int) -> Arrays:
 
 
 WORKLOADS = (
-    Workload("seed", "Dense(1), batch 1, SGD", _seed, _seed_data, 1, 1000),
+    Workload("seed", "Dense(1)", "batch 1, SGD", _seed, _seed_data, 1, 1000),
     Workload(
         "seed200",
-        "the same, Keras told steps_per_execution=200",
+        "Dense(1)",
+        "batch 1, SGD, steps_per_execution=200",
         _seed,
         _seed_data,
         1,
         1000,
         steps_per_execution=200,
     ),
-    Workload("mlp", "784-512-512-10, batch 128, Adam", _mlp, _mlp_data, 128, 60, 128, one=True),
-    Workload("cnn", "Keras's MNIST convnet, batch 128, Adam", _cnn, _images(28, 1, 10), 128, 30, 128, one=True),
-    Workload("lstm", "Embedding 128, LSTM 128, 80 steps, batch 32, Adam", _lstm, _lstm_data, 32, 20, 32),
-    Workload("tfm", "2 blocks, d 128, 4 heads, 64 tokens, batch 32, Adam", _tfm, _tfm_data, 32, 10, 32),
-    Workload("resnet", "ResNet-20, 32x32, batch 32, momentum", _resnet, _images(32, 3, 10), 32, 10, 32),
-    Workload("resnet50", "ResNet-50, 224x224, batch 8, momentum", _resnet50, _images(224, 3, 1000), 8, 3, 8),
+    Workload("mlp", "784-512-512-10", "batch 128, Adam", _mlp, _mlp_data, 128, 60, 128, one=True),
+    Workload("cnn", "Keras's MNIST convnet", "batch 128, Adam", _cnn, _images(28, 1, 10), 128, 30, 128, one=True),
+    Workload("lstm", "Embedding 128, LSTM 128, 80 steps", "batch 32, Adam", _lstm, _lstm_data, 32, 20, 32),
+    Workload("tfm", "2 blocks, d 128, 4 heads, 64 tokens", "batch 32, Adam", _tfm, _tfm_data, 32, 10, 32),
+    Workload("resnet", "ResNet-20, 32x32", "batch 32, momentum", _resnet, _images(32, 3, 10), 32, 10, 32),
+    Workload("resnet50", "ResNet-50, 224x224", "batch 8, momentum", _resnet50, _images(224, 3, 1000), 8, 3, 8),
     Workload(
         "gpt2",
-        "12 layers, d 768, 12 heads, 256 tokens, vocabulary 50257, head of its own, batch 2, Adam",
+        "12 layers, d 768, 12 heads, 256 tokens",
+        "batch 2, Adam",
         _gpt2,
         _gpt2_data,
         2,
