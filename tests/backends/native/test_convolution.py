@@ -87,6 +87,8 @@ CASES = {
     "the whole input": ((6, 5, 5, 7), (5, 5, 7, 10), {}),
     "flat": ((2, 5, 40, 4), (3, 3, 4, 16), {"padding": "same"}),
     "tall": ((2, 50, 3, 4), (3, 3, 4, 16), {"padding": "same"}),
+    "pointwise, several groups of channels": ((3, 9, 9, 300), (1, 1, 300, 260), {}),
+    "pointwise, groups of pixels, strides": ((4, 40, 40, 33), (1, 1, 33, 40), {"strides": 2}),
     "one output channel": ((2, 9, 9, 20), (3, 3, 20, 1), {"padding": "same"}),
     "one output channel, along the vectors": ((2, 9, 9, 32), (3, 3, 32, 1), {"padding": "same"}),
 }  # fmt: skip

@@ -10,6 +10,7 @@ from epochal.backends.native.kernels.cotangent import Whole
 from epochal.backends.native.kernels.epilogue import Epilogue, static_shape
 from epochal.backends.native.kernels.finish import Finish
 from epochal.backends.native.kernels.geometry import Geometry, geometry_of, plain_geometry
+from epochal.backends.native.kernels.pointwise_weights import pointwise_weight_launches, suits_copies
 from epochal.backends.native.kernels.pooled_forward import pooled_forward
 from epochal.backends.native.kernels.pooled_weights import pooled_data_gradient, pooled_weight_gradient
 from epochal.backends.native.kernels.pooling import POOLS, lower_pool
@@ -72,6 +73,8 @@ def lower(node: Node, epilogue: Epilogue | None = None) -> tuple[Launch, ...] | 
             return None
         if _by_winograd(geometry, geometry.y, GRADIENT_BUFFERS):
             return winograd_weight_launches(node, geometry, finish)
+        if suits_copies(geometry):
+            return pointwise_weight_launches(node, geometry, finish)
         return weight_gradient_launches(node, geometry, finish)
     return None
 

@@ -94,8 +94,8 @@ def padded(channels: int) -> int:
 TRANSFORM = 110
 """Multiply-adds in whose time a tile's vector of channels is transformed, one way."""
 
-KERNEL = 300
-"""The same for a vector of a kernel, with its way to memory and back."""
+KERNEL = 1500
+"""The same for a vector of a kernel, with its way to memory, which is often the farthest, and back."""
 
 GAIN = 0.9
 """What Winograd's method must take less of the time of direct sums, to be worth its rounding."""
