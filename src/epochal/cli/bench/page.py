@@ -8,7 +8,7 @@ from typing import Any
 from epochal.cli.bench.jobs import OURS, PEER_NAMES
 from epochal.cli.bench.peers.workloads import BY_NAME
 from epochal.cli.bench.results import TASKS, Measurement, Results
-from epochal.cli.bench.table import number
+from epochal.cli.bench.table import DISTURBED_NOTE, number, shown
 from epochal.visualization.bars import Bar, bar_chart
 
 HEADINGS = {
@@ -114,7 +114,7 @@ def _text(results: Results, one: Measurement) -> str:
     if one.value is None:
         return f"{one.status}: {one.reason}"
     ratio = None if one.peer == OURS.name else results.ratio(one)
-    return number(one.value) + (f"  ({number(ratio)}x)" if ratio else "")
+    return shown(one, one.value) + (f"  ({number(ratio)}x)" if ratio else "")
 
 
 def _table(results: Results, task: str, names: list[str]) -> str:
@@ -145,7 +145,7 @@ def _cell(results: Results, one: Measurement | None, best: tuple[str, float] | N
     memory = one.values.get("import_memory") if one.task == "memory" else None
     if memory:
         beside += f" <small>{number((one.values['peak_memory'] - memory) / 1e6)} over imports</small>"
-    return f'<td class="{kind}">{number(one.value)}{beside}</td>'
+    return f'<td class="{kind}">{shown(one, one.value)}{beside}</td>'
 
 
 def _reasons(results: Results, rows: list[tuple[str, str]]) -> str:
@@ -156,7 +156,10 @@ def _reasons(results: Results, rows: list[tuple[str, str]]) -> str:
             if one.status != "ok":
                 places = reasons.setdefault(f"{one.peer}: {one.reason}", [])
                 places.append(f"{workload} {task}")
+    if any(one.disturbed for one in results.measurements):
+        reasons[DISTURBED_NOTE] = []
     if not reasons:
         return ""
-    items = "".join(f"<li>{escape(text)} ({escape(', '.join(places))})</li>" for text, places in reasons.items())
-    return f'<h2>Not measured</h2><ul class="note">{items}</ul>'
+    lines = [f"{text} ({', '.join(places)})" if places else text for text, places in reasons.items()]
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return f'<h2>Notes</h2><ul class="note">{items}</ul>'

@@ -14,7 +14,7 @@ LOOPS = 8_000_000
 _FUNCTION = ctypes.CFUNCTYPE(ctypes.c_float, ctypes.c_int64, ctypes.c_float)
 
 
-def measure(threads: int, repeat: int = 5) -> float:
+def measure(threads: int, repeat: int = 20) -> float:
     """Operations a second of `threads` threads at once, the best of some attempts."""
     target = engine.target()
     count = _accumulators(target)

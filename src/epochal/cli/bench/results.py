@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from epochal.cli.bench.jobs import OURS, PEER_NAMES
+from epochal.cli.bench.peers.quiet import DISTURBED
 
 FORMAT = 1
 TASKS = ("training", "one", "batch", "first", "step", "memory")
@@ -44,6 +45,11 @@ class Measurement:
     status: str
     reason: str = ""
     values: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether other processes were busy at every attempt."""
+        return float(self.values.get("others", 0.0)) > DISTURBED
 
     @property
     def value(self) -> float | None:

@@ -9,6 +9,7 @@ from rich.table import Table
 from epochal.cli.bench.jobs import OURS, PEER_NAMES
 from epochal.cli.bench.results import TITLES, Measurement, Results
 
+DISTURBED_NOTE = "~ other processes were busy at every attempt: too slow, by how much is not known"
 SHORT = {"keras-tensorflow": "keras-tf", "torch-compiled": "compiled", "onnxruntime": "onnxrt"}
 
 
@@ -19,10 +20,15 @@ def number(value: float) -> str:
     return f"{value:.3g}" if value >= 1e-3 else f"{value:.2g}"
 
 
+def shown(one: Measurement, value: float) -> str:
+    """A measurement's number, marked if other processes were busy."""
+    return ("~" if one.disturbed else "") + number(value)
+
+
 def progress(one: Measurement) -> str:
     """A measurement as a line of the log."""
     value = one.value
-    return f"{number(value)}" if value is not None else f"{one.status}: {one.reason}"
+    return shown(one, value) if value is not None else f"{one.status}: {one.reason}"
 
 
 def show(results: Results) -> None:
@@ -49,6 +55,8 @@ def show(results: Results) -> None:
     needed = Measurable.get(wide, wide.options, grid).maximum
     console = Console(width=max(needed, Console().width))
     console.print(grid)
+    if any(one.disturbed for one in results.measurements):
+        console.print(f"  {DISTURBED_NOTE}", highlight=False)
     for text, mark in notes.items():
         console.print(f"  {mark} {text}", highlight=False, markup=False)
 
@@ -70,7 +78,7 @@ def _ours(results: Results, one: Measurement | None, notes: dict[str, str]) -> t
     if one.value is None:
         return _cell(results, one, notes), "-"
     share = results.share_of_peak(one)
-    return number(one.value), f"{share:.0%}" if share else "-"
+    return shown(one, one.value), f"{share:.0%}" if share else "-"
 
 
 def _cell(results: Results, one: Measurement, notes: dict[str, str]) -> str:
@@ -78,4 +86,4 @@ def _cell(results: Results, one: Measurement, notes: dict[str, str]) -> str:
         mark = notes.setdefault(f"{one.peer}: {one.reason}", f"({len(notes) + 1})")
         return f"{one.status} {mark}"
     ratio = results.ratio(one)
-    return number(one.value) + (f" {number(ratio)}x" if ratio else "")
+    return shown(one, one.value) + (f" {number(ratio)}x" if ratio else "")
