@@ -12,6 +12,9 @@ from epochal.errors import ArgumentError, DTypeError, NotSupportedError, ShapeEr
 from epochal.ir import Array
 from epochal.tensor import Tensor, Variable
 
+_COPIED_BYTES = 1 << 20
+"""Arrays up to so many bytes are rather copied as a whole than batch by batch."""
+
 
 def unpack(data: Any) -> tuple[Any, Any, Any]:
     """``(x, y, sample_weight)`` from a batch as generators give it; what is missing is ``None``.
@@ -66,8 +69,24 @@ def _is_array(value: Any) -> bool:
     return known or (hasattr(value, "__array__") and hasattr(value, "shape"))
 
 
+def is_direct(array: Array) -> bool:
+    """Whether compiled programs can use the array where it lies."""
+    return array.flags.c_contiguous and array.flags.aligned and array.dtype.isnative
+
+
+def to_direct(array: Array) -> Array:
+    """The array, or a copy that compiled programs can use."""
+    if is_direct(array):
+        return array
+    return np.array(array, array.dtype.newbyteorder("="), order="C")
+
+
 def to_array(value: Any, name: str) -> Array:
-    """`value` as a C-contiguous array of numbers; nothing is copied that is one already."""
+    """`value` as an array of numbers; nothing of size is copied that is one already.
+
+    Arrays that programs cannot use where they lie (slices with steps, transposes, other byte orders) stay as they are
+    if they are large: their batches are copied one by one.
+    """
     if isinstance(value, Tensor) and value.data is None:
         raise ArgumentError(f"{name} is a symbolic tensor ({value.type}). Expected arrays.")
     if isinstance(value, (str, bytes)) or (callable(value) and not hasattr(value, "__array__")):
@@ -75,7 +94,8 @@ def to_array(value: Any, name: str) -> Array:
             f"Unrecognized data type for {name}: {value!r} (of type {type(value).__name__}). Expected arrays."
         )
     try:
-        array = value if type(value) is np.ndarray else np.asarray(value)
+        given = value.data if isinstance(value, Tensor) else value
+        array = given if type(given) is np.ndarray else np.asarray(given)
     except ValueError:
         raise ShapeError(
             f"{name} is no rectangular array: its rows have different lengths. Pad them to one length first."
@@ -88,16 +108,14 @@ def to_array(value: Any, name: str) -> Array:
                 f"{name} is an array of dtype object, which cannot be converted to numbers. "
                 "Expected numbers. Convert texts and missing values first."
             ) from None
-    if not array.dtype.isnative:
-        array = array.astype(array.dtype.newbyteorder("="))
     try:
-        dtypes.get(array.dtype)
+        dtypes.get(array.dtype.newbyteorder("="))
     except DTypeError:
         raise DTypeError(
             f"{name} has dtype {array.dtype}. Expected numbers (floats, integers or bools). "
             "Encode texts and dates as numbers first."
         ) from None
-    return array if array.flags.c_contiguous else np.ascontiguousarray(array)
+    return array if array.nbytes > _COPIED_BYTES else to_direct(array)
 
 
 class ArrayData:
@@ -118,6 +136,15 @@ class ArrayData:
         self._present = [leaf is not None for leaf in with_none]
         self.leaves = [leaf for leaf in with_none if leaf is not None]
         self.rows = _common_rows(x, y, sample_weight, what)
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether compiled programs can pick rows from the arrays where they lie."""
+        return all(map(is_direct, self.leaves))
+
+    def direct(self) -> ArrayData:
+        """The same data, copied where programs could not use them: for single batches."""
+        return self if self.is_direct else ArrayData(*tree.map_structure(_to_direct, self.data))
 
     @property
     def names(self) -> list[str]:
@@ -158,6 +185,10 @@ class ArrayData:
                 "different value for the `validation_split` argument."
             )
         return ArrayData(*self.take(slice(0, at))), ArrayData(*self.take(slice(at, None)))
+
+
+def _to_direct(leaf: Any) -> Any:
+    return None if leaf is None else to_direct(leaf)
 
 
 def _common_rows(x: Any, y: Any, sample_weight: Any, what: str) -> int:

@@ -89,7 +89,7 @@ class Inspection(Steps):
         if kind == "train":
             self._require_compiled("profile")
         backend = _compiling_engine("profile")
-        data = ArrayData(x, y, sample_weight)
+        data = ArrayData(x, y, sample_weight).direct()
         size = min(batch_size or DEFAULT_BATCH_SIZE, data.rows)
         program, variables = self._traced_step(kind, data, size)
         state = [variable.data.copy() for variable in variables]

@@ -10,7 +10,7 @@ import numpy as np
 
 from epochal.errors import ArgumentError, ShapeError
 from epochal.ir import Array
-from epochal.keras.trainer.data import ArrayData, BatchData, class_weights, unpack
+from epochal.keras.trainer.data import ArrayData, BatchData, class_weights, to_direct, unpack
 from epochal.learn.epoch import RowLoop
 from epochal.learn.step import Step
 
@@ -171,8 +171,8 @@ class PredictedRows:
         self._size = batch_size
         self._num_threads = num_threads
         full, rest = divmod(data.rows, batch_size)
-        self._whole = step(data.head(batch_size)) if full else None
-        self._rest = step(data.head(rest)) if rest else None
+        self._whole = step(data.head(batch_size).direct()) if full else None
+        self._rest = step(data.head(rest).direct()) if rest else None
         self.steps = full + (1 if rest else 0)
         if steps is not None:
             self.steps = min(steps, self.steps)
@@ -187,7 +187,8 @@ class PredictedRows:
         begin = self._done * self._size
         step = self._whole if begin + self._size <= self._rows else self._rest
         assert step is not None
-        leaves = step.run([leaf[begin : begin + self._size] for leaf in self._leaves], self._num_threads)
+        batch = [to_direct(leaf[begin : begin + self._size]) for leaf in self._leaves]
+        leaves = step.run(batch, self._num_threads)
         if self.steps == 1:
             self._outputs = leaves
         else:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from epochal import config, tree
 from epochal.ir import Array
@@ -17,8 +18,6 @@ from epochal.tensor import Tensor, Variable, convert
 from epochal.tensor.tensor import eager
 
 _MOST_STEPS = 256
-# Data sets up to so many bytes are copied where that saves a compilation.
-_COPIED_BYTES = 1 << 25
 
 
 class Programs:
@@ -64,7 +63,7 @@ class Programs:
         rows = data.rows
         kinds = tuple((leaf.shape[1:], leaf.dtype) for leaf in data.leaves)
         full = ("rows", key, kinds, data.structure, shuffled, floatx, config.backend(), batch_size)
-        leaves = _padded(data.leaves, self._capacity(full, rows))
+        leaves = _longer(data.leaves, self._capacity(full, rows))
         specs = [specification(leaf, name) for leaf, name in zip(leaves, data.names, strict=True)]
 
         def make(size: int) -> Callable[[], Step]:
@@ -111,14 +110,15 @@ def _types(leaves: Sequence[Array]) -> tuple[Any, ...]:
     return tuple((leaf.shape, leaf.dtype) for leaf in leaves)
 
 
-def _padded(leaves: Sequence[Array], rows: int) -> list[Array]:
-    """Arrays of `rows` rows that begin with `leaves`; large ones stay as they are. What is behind is never read."""
-    if len(leaves[0]) == rows or sum(leaf.nbytes for leaf in leaves) > _COPIED_BYTES:
+def _longer(leaves: Sequence[Array], rows: int) -> list[Array]:
+    """`leaves` where they lie, said to have `rows` rows: a program reads those that it picks, which are there."""
+    if len(leaves[0]) == rows:
         return list(leaves)
-    padded = [np.empty((rows, *leaf.shape[1:]), leaf.dtype) for leaf in leaves]
-    for whole, leaf in zip(padded, leaves, strict=True):
-        whole[: len(leaf)] = leaf
-    return padded
+    longer = []
+    for leaf in leaves:
+        row = int(np.prod(leaf.shape[1:], dtype=np.int64)) * leaf.itemsize
+        longer.append(as_strided(leaf, (rows, *leaf.shape[1:]), (row, *leaf.strides[1:]), writeable=False))
+    return longer
 
 
 def _specifications(data: ArrayData) -> list[Any]:

@@ -300,6 +300,7 @@ class Steps:
         if self.run_eagerly:
             return run_eagerly(data, function)
         self._ensure_built(data)
+        data = data.direct()
         step = self._programs.batch(self._step_key(kind), data, function)
         if kind != "predict" and self._compile_loss is not None:
             self._compile_loss.check_targets(data.data[1])

@@ -55,8 +55,9 @@ class Trainer(Inspection):
     ) -> Loop:
         """The batches of `data`, ready to run. Compiles, and so meets shapes that do not fit before anything runs."""
         generator = np.random.Philox(draw_seed()) if shuffle and isinstance(data, ArrayData) else None
-        if isinstance(data, ArrayData) and self.run_eagerly:
-            data = BatchData(SlicedArrays(data, batch_size or DEFAULT_BATCH_SIZE, generator))
+        if isinstance(data, ArrayData) and (self.run_eagerly or not data.is_direct):
+            size = min(batch_size or DEFAULT_BATCH_SIZE, data.rows)
+            data = BatchData(SlicedArrays(data, size, generator))
         if isinstance(data, BatchData):
             return Batches(data, lambda batch: self._run_batch(kind, batch, num_threads), steps, class_weight)
         self._ensure_built(data)
