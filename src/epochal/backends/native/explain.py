@@ -135,7 +135,7 @@ def plan(source: Program, threads: int, largest: int = 8) -> Plan:
         estimate=table.cost,
         arena=placed.size,
         unshared=sum(buffer.size for buffer in lives),
-        live=_most_live(lives, owners),
+        live=memory.most_live(lives, owners),
         taken_over=len(owners),
         in_place=len(source.replaced) - copied,
         copied=copied,
@@ -160,20 +160,6 @@ def _made(before: Program, after: Program) -> dict[str, int]:
     """Operators that are there only since the engine's own rewrites."""
     counts = [Counter(node.operator.name for node in one.graph.nodes()) for one in (before, after)]
     return dict(counts[1] - counts[0])
-
-
-def _most_live(lives: dict[Buffer, list[int]], owners: dict[Buffer, Buffer]) -> int:
-    """The largest sum of the sizes of buffers that live at one time."""
-    changes: Counter[int] = Counter()
-    for buffer, (first, last) in lives.items():
-        if buffer not in owners:
-            changes[first] += memory.padded(buffer.size)
-            changes[last + 1] -= memory.padded(buffer.size)
-    most = now = 0
-    for step in sorted(changes):
-        now += changes[step]
-        most = max(most, now)
-    return most
 
 
 def _largest(
