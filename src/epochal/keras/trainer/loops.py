@@ -10,6 +10,7 @@ import numpy as np
 
 from epochal.errors import ArgumentError, ShapeError
 from epochal.ir import Array
+from epochal.keras.trainer.batches import BatchRunner
 from epochal.keras.trainer.data import ArrayData, BatchData, class_weights, to_direct, unpack
 from epochal.learn.epoch import RowLoop
 from epochal.learn.step import Step
@@ -88,16 +89,14 @@ class Batches:
 
     Args:
         data: Where they come from.
-        run: Runs one batch ``(x, y, sample_weight)`` and returns its results.
+        runner: Runs a batch and returns its results.
         steps: Batches of an epoch, if it is not the source that says.
         class_weight: Weights by class.
     """
 
-    def __init__(
-        self, data: BatchData, run: Callable[[ArrayData], Any], steps: int | None, class_weight: Any = None
-    ) -> None:
+    def __init__(self, data: BatchData, runner: BatchRunner, steps: int | None, class_weight: Any = None) -> None:
         self._data = data
-        self._run = run
+        self._runner = runner
         self._limit = steps
         self._class_weight = class_weight
         self._iterator: Iterator[Any] | None = None
@@ -107,6 +106,7 @@ class Batches:
     def start(self) -> None:
         self._done = 0
         self._data.on_epoch_begin()
+        self._runner.begin()
         # A pass goes on into the next epoch where the epochs' length is given or nothing can begin anew.
         if self._iterator is None or not (self._limit is not None or self._data.endless_source):
             self._iterator = self._data.passes()
@@ -126,12 +126,13 @@ class Batches:
                 )
             return 0, None
         x, y, sample_weight = unpack(batch)
-        data = ArrayData(x, y, sample_weight)
-        if self._class_weight is not None:
+        if self._class_weight is None:
+            results = self._runner.run(x, y, sample_weight)
+        else:
             if sample_weight is not None:
                 raise ArgumentError("You cannot use `class_weight` and `sample_weight` at the same time.")
-            data = ArrayData(x, y, class_weights(data.data[1], self._class_weight))
-        results = self._run(data)
+            labels = ArrayData(x, y).data[1]
+            results = self._runner.run_weighted(ArrayData(x, y, class_weights(labels, self._class_weight)))
         self._done += 1
         return 1, results
 

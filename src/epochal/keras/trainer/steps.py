@@ -20,6 +20,7 @@ from epochal.keras.trainer.compiled_loss import CompiledLoss
 from epochal.keras.trainer.compiled_metrics import CompiledMetrics
 from epochal.keras.trainer.data import ArrayData, unpack
 from epochal.keras.trainer.programs import Programs, run_eagerly
+from epochal.learn.step import Step
 from epochal.tensor import GradientTape, Tensor, convert, functions
 from epochal.tensor.trace import symbolic_input
 
@@ -296,15 +297,18 @@ class Steps:
 
     def _run_batch(self, kind: str, data: ArrayData, num_threads: int | None = None) -> Any:
         """The results of one step on a batch, nested as the step nested them."""
-        function = self._step_function(kind)
         if self.run_eagerly:
-            return run_eagerly(data, function)
+            return run_eagerly(data, self._step_function(kind))
         self._ensure_built(data)
         data = data.direct()
-        step = self._programs.batch(self._step_key(kind), data, function)
+        step = self._batch_step(kind, data)
         if kind != "predict" and self._compile_loss is not None:
             self._compile_loss.check_targets(data.data[1])
         return step.pack(step.run(data.leaves, num_threads))
+
+    def _batch_step(self, kind: str, data: ArrayData) -> Step:
+        """The step on one batch like `data`."""
+        return self._programs.batch(self._step_key(kind), data, self._step_function(kind))
 
     def _ensure_built(self, data: ArrayData) -> None:
         """Makes weights that wait for the shape of the input, and the optimizer's slots."""

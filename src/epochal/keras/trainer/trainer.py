@@ -23,6 +23,7 @@ from epochal.keras.trainer.arguments import (
     to_validation_source,
     with_class_weight,
 )
+from epochal.keras.trainer.batches import BatchRunner
 from epochal.keras.trainer.data import ArrayData, BatchData
 from epochal.keras.trainer.inspection import Inspection
 from epochal.keras.trainer.loops import Batches, Loop, PredictedRows, Rows, SlicedArrays
@@ -59,7 +60,7 @@ class Trainer(Inspection):
             size = min(batch_size or DEFAULT_BATCH_SIZE, data.rows)
             data = BatchData(SlicedArrays(data, size, generator))
         if isinstance(data, BatchData):
-            return Batches(data, lambda batch: self._run_batch(kind, batch, num_threads), steps, class_weight)
+            return Batches(data, BatchRunner(self, kind, num_threads), steps, class_weight)
         self._ensure_built(data)
         size = min(batch_size or DEFAULT_BATCH_SIZE, data.rows)
         loop = self._programs.rows(self._step_key(kind), data, size, shuffle, self._step_function(kind), num_threads)
@@ -318,7 +319,7 @@ class Trainer(Inspection):
         if isinstance(data, ArrayData):
             data = BatchData(SlicedArrays(data, size, None))
         parts: list[Any] = []
-        loop = Batches(data, lambda batch: self._run_batch("predict", batch, num_threads), steps)
+        loop = Batches(data, BatchRunner(self, "predict", num_threads), steps)
         loop.start()
 
         def keep(outputs: Any) -> Any:
