@@ -44,6 +44,10 @@ class Executable(Protocol):
         """Checks the arrays once, so that `Binding.run` need not. Arrays must be C-contiguous and of the exact type."""
         ...
 
+    def trim(self, kept: int) -> None:
+        """Frees memory for intermediate values that no call uses, if it is more than `kept` bytes."""
+        ...
+
 
 class Backend(Protocol):
     """An engine.

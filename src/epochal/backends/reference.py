@@ -51,6 +51,9 @@ class ReferenceExecutable:
         check_arrays(self.program, arguments, state)
         return ReferenceBinding(self, arguments, state)
 
+    def trim(self, kept: int) -> None:
+        """Nothing is kept from one run to the next."""
+
     def step(self, arguments: Sequence[Array], state: Sequence[Array]) -> list[Array]:
         """One run on checked arrays. State is replaced only after all is computed, so that an error changes nothing."""
         program = self.program

@@ -36,6 +36,8 @@ HEAVY_ELEMENTS = 4096
 # Below this many random numbers NumPy is done before code that draws them is compiled.
 MANY_DRAWS = 2**19
 _CACHE_SIZE = 32
+# Memory that each of them may keep from one run to the next.
+_KEPT_BYTES = 1 << 22
 _LARGE_CONSTANT = 2048
 
 
@@ -271,6 +273,7 @@ def _run_compiled(operator: Operator, arrays: Sequence[Array], parameters: Mappi
             if len(_compiled) > _CACHE_SIZE:
                 _compiled.popitem(last=False)
     results: list[Array] = executable([np.asarray(array, order="C") for array in arrays])
+    executable.trim(_KEPT_BYTES)
     return results
 
 

@@ -64,7 +64,7 @@ class Variable:
                 if shape is None:
                     raise ArgumentError("A Variable needs a value or a shape.")
                 value = np.zeros(tuple(shape), dtypes.get(dtype or "float32").numpy)
-            tensor = convert(value, dtype)
+            tensor = _without_copy(value, dtype) if type(value) is np.ndarray else convert(value, dtype)
         if tensor.data is None:
             raise ArgumentError(
                 f"The first value of a Variable must be concrete. Received a symbolic tensor: {tensor.type}. Create "
@@ -176,3 +176,11 @@ class Variable:
         text = repr(self.data) if self.data.ndim else str(self.data)
         text = f"\n{text}" if "\n" in text else text
         return f"<tf.Variable {self.name!r} shape={self.shape} dtype={self.dtype.name}, numpy={text}>"
+
+
+def _without_copy(array: Array, dtype: Any) -> Tensor:
+    """The array as a tensor for the moment, which `stored` copies: large ones would be copied twice."""
+    if array.dtype.kind not in "fiub" or not array.dtype.isnative:
+        return convert(array, dtype)
+    wanted = dtypes.get(array.dtype if dtype is None else dtype).numpy
+    return Tensor(array.astype(wanted, copy=False))

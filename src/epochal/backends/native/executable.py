@@ -135,6 +135,11 @@ class NativeExecutable:
             return Workspace(self, threads)
         return workspace if workspace.threads == threads else Workspace(self, threads)
 
+    def trim(self, kept: int) -> None:
+        """Frees the memory that no call uses, if an idle workspace holds more than `kept` bytes."""
+        if self.arena_bytes > kept:
+            self._idle.clear()
+
     def give_back(self, workspace: Workspace) -> None:
         """Keeps a workspace that no call uses for the next one."""
         workspace.release()

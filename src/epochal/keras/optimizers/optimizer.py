@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from epochal import dtypes
 from epochal.errors import ArgumentError, ShapeError
 from epochal.ir import Origin, origin
 from epochal.keras import settings
@@ -164,7 +165,7 @@ class Optimizer:
             initial = np.asarray(initializer(tuple(shape), dtype=dtype))
         else:
             fill = {"zeros": 0.0, "ones": 1.0}.get(initializer, initializer)
-            initial = np.full(tuple(shape), fill)
+            initial = np.broadcast_to(np.asarray(fill, dtypes.get(dtype).numpy), tuple(shape))
         variable = Variable(initial, dtype=dtype, trainable=False, name=f"{self.name}/{name or 'variable'}")
         self._variables.append(variable)
         return variable
