@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -38,6 +39,22 @@ def _cgroup_quota() -> int | None:
         period_us = int(Path("/sys/fs/cgroup/cpu/cpu.cfs_period_us").read_text())
         return -(-limit_us // period_us) if limit_us > 0 else None
     except (OSError, ValueError):
+        return None
+
+
+def memory_bytes() -> int | None:
+    """Bytes of memory that this process may use: the machine's, or its container's if less; ``None``: unknown."""
+    limits = [_number("/sys/fs/cgroup/memory.max"), _number("/sys/fs/cgroup/memory/memory.limit_in_bytes")]
+    with contextlib.suppress(OSError, ValueError):
+        lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+        limits.append(sum(int(lines[name].split()[0]) << 10 for name in ("MemTotal", "SwapTotal")))
+    return min((limit for limit in limits if limit), default=None)
+
+
+def _number(path: str) -> int | None:
+    try:
+        return int(Path(path).read_text())
+    except (OSError, ValueError):  # "max"
         return None
 
 

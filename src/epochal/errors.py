@@ -35,5 +35,9 @@ class FileFormatError(EpochalError, ValueError):
     """A file that is truncated, damaged or of another format."""
 
 
+class AllocationError(EpochalError, MemoryError):
+    """Memory that cannot be had. Nothing has changed."""
+
+
 class ExecutionError(EpochalError, RuntimeError):
     """A program that failed while it ran, such as an index outside its axis."""

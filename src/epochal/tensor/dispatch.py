@@ -12,7 +12,7 @@ import numpy as np
 
 from epochal import compile as compiling
 from epochal import config, dtypes
-from epochal.errors import ArgumentError, DTypeError, ShapeError
+from epochal.errors import AllocationError, ArgumentError, DTypeError, ShapeError
 from epochal.ir import (
     Array,
     Graph,
@@ -68,7 +68,10 @@ def apply(operator: Operator | str, *operands: Any, **parameters: Any) -> Any:
         arrays.append(operand.data)
     if (context is not None and context.symbolic_only) or (parameters and _is_open(parameters)):
         return _build(row, operands, parameters)
-    results, resolved = _run(row, arrays, parameters)
+    try:
+        results, resolved = _run(row, arrays, parameters)
+    except MemoryError as error:
+        raise _refusal(row, arrays, error) from None
     if peeked:
         results = [_own(result, arrays) for result in results]
     outputs = tuple([eager(result) for result in results])
@@ -77,6 +80,14 @@ def apply(operator: Operator | str, *operands: Any, **parameters: Any) -> Any:
         for tape in tapes:
             tape.record(row, resolved, operands, outputs)
     return outputs[0] if len(outputs) == 1 else outputs
+
+
+def _refusal(operator: Operator, arrays: Sequence[Array], error: MemoryError) -> MemoryError:
+    """What a person is told where an operator's result does not fit into memory."""
+    if isinstance(error, AllocationError):
+        return error
+    operands = ", ".join(f"{array.dtype}{list(array.shape)}" for array in arrays)
+    return AllocationError(f"Not enough memory for {operator.name} of {operands or 'no operands'}: {error}")
 
 
 def _is_open(parameters: Mapping[str, Any]) -> bool:
@@ -178,10 +189,10 @@ def as_value(operand: Any) -> Value:
         assert tensor.value is not None
         return tensor.value
     data = tensor.data
-    if data.size >= _LARGE_CONSTANT and is_repeated(np.ascontiguousarray(data)):
+    if data.size >= _LARGE_CONSTANT and is_repeated(data):
         # Zeros and ones of a layer's shape, which gradients start from: a graph need not hold them, nor a key be
         # taken of them.
-        return BUILD.broadcast_to(BUILD.constant(data.reshape(-1)[0]), data.shape)
+        return BUILD.broadcast_to(BUILD.constant(data[(0,) * data.ndim]), data.shape)
     return BUILD.constant(data)
 
 

@@ -105,3 +105,31 @@ def test_the_summary_is_keras_table(capsys):
     assert "Trai" in lines[0]
     keras.Sequential([layers.Dense(2)]).summary()
     assert "0 (unbuilt)" in capsys.readouterr().out
+
+
+def test_adding_layers_one_by_one_calls_each_once(monkeypatch):
+    calls = []
+    original = keras.layers.Dense.call
+
+    def call(self, inputs, training=None):
+        calls.append(self.name)
+        return original(self, inputs)
+
+    monkeypatch.setattr(keras.layers.Dense, "call", call)
+    model = keras.Sequential([keras.Input((3,))])
+    for index in range(20):
+        model.add(keras.layers.Dense(3, name=f"dense_{index}"))
+        assert model.output_shape == (None, 3)
+    assert len(calls) <= 2 * 20
+    model.pop()
+    assert len(model.layers) == 19
+    assert model.predict(np.ones((1, 3), "float32"), verbose=0).shape == (1, 3)
+
+
+def test_a_layer_that_does_not_fit_is_not_added():
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    with pytest.raises(ValueError, match="expected"):
+        model.add(keras.layers.Conv2D(2, 3))
+    assert [type(layer).__name__ for layer in model.layers] == ["Dense"]
+    model.add(keras.layers.Dense(1))
+    assert model.predict(np.ones((1, 3), "float32"), verbose=0).shape == (1, 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from epochal.backends.native import engine, memory, program, records
+from epochal.backends.native import engine, memory, program, records, room
 from epochal.backends.native.executable import NativeExecutable
 from epochal.backends.native.program import Lowered, Schedule, Step, Work
 from epochal.ir import Program
@@ -22,7 +22,7 @@ def finish(source: Program, lowered: Lowered) -> NativeExecutable:
     addresses = {key: code.address for key, code in codes.items()}
     table = records.build(lowered, plan, addresses, len(source.arguments))
     results = [(place, plan.offsets.get(place.buffer, 0)) for place in lowered.results]
-    return NativeExecutable(source, table, results, plan.size, list(codes.values()))
+    return NativeExecutable(source, table, results, room.needs(lowered, plan), list(codes.values()))
 
 
 def _load(steps: Sequence[Step]) -> dict[str, engine.Code]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from epochal import config
 from epochal.backends.arrays import check_arrays
-from epochal.backends.native import driver, workers
+from epochal.backends.native import driver, room, workers
 from epochal.backends.native.engine import Code
 from epochal.backends.native.failure import explain
 from epochal.backends.native.program import CallOut, Place, Work
@@ -50,12 +50,13 @@ class NativeExecutable:
         program: Program,
         table: Table,
         results: Sequence[tuple[Place, int]],
-        arena_bytes: int,
+        needs: room.Needs,
         codes: Sequence[Code],
     ) -> None:
         self.program = program
         self.table = table
-        self.arena_bytes = arena_bytes
+        self.arena_bytes = needs.arena
+        self._needs = needs
         self._codes = tuple(codes)
         self._runtime = workers.runtime()
         self._arguments = tuple(_Check(type_) for type_ in program.argument_types)
@@ -132,8 +133,15 @@ class NativeExecutable:
         try:
             workspace = self._idle.pop()
         except IndexError:
+            return self._new_workspace(threads)
+        return workspace if workspace.threads == threads else self._new_workspace(threads)
+
+    def _new_workspace(self, threads: int) -> Workspace:
+        room.check(self._needs)
+        try:
             return Workspace(self, threads)
-        return workspace if workspace.threads == threads else Workspace(self, threads)
+        except MemoryError:
+            raise room.refusal(self._needs, "the system has no more for this process") from None
 
     def trim(self, kept: int) -> None:
         """Frees the memory that no call uses, if an idle workspace holds more than `kept` bytes."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from epochal import tree
-from epochal.errors import ArgumentError, DTypeError, EpochalError, NotSupportedError
+from epochal.errors import AllocationError, ArgumentError, DTypeError, EpochalError, NotSupportedError
 from epochal.ir import make_input, origin
 from epochal.keras import constraints, dtype_policies, graph, initializers, naming, regularizers
 from epochal.keras.layers.call import call_signature, calling, current_call, get_mask, origin_of, set_mask
@@ -187,15 +188,22 @@ class Layer(LayerState):
         if initializer is None:
             initializer = "glorot_uniform" if np.issubdtype(np.dtype(str(dtype)), np.floating) else "zeros"
         with self._open_name_scope():
-            variable = Variable(
-                initializers.get(initializer),
-                shape=shape,
-                dtype=dtype,
-                trainable=trainable,
-                autocast=autocast,
-                aggregation=aggregation,
-                name=name,
-            )
+            try:
+                variable = Variable(
+                    initializers.get(initializer),
+                    shape=shape,
+                    dtype=dtype,
+                    trainable=trainable,
+                    autocast=autocast,
+                    aggregation=aggregation,
+                    name=name,
+                )
+            except MemoryError as error:
+                size = math.prod(shape) * np.dtype(str(dtype)).itemsize
+                raise AllocationError(
+                    f"Layer '{self.name}': not enough memory for weight '{name}' of shape {shape} and dtype {dtype}, "
+                    f"which takes {size} bytes ({error})"
+                ) from None
         variable.regularizer = regularizers.get(regularizer)
         variable.constraint = constraints.get(constraint)
         self._track_variable(variable)

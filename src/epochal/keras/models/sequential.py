@@ -34,7 +34,8 @@ class Sequential(Model):
 
     def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None) -> None:
         self._init_model(trainable=trainable, name=name)
-        self._functional: Functional | None = None
+        self._made: Functional | None = None
+        self._top: Tensor | None = None  # the symbolic output of the stack, once the shape of its input is known
         self._stack: list[Any] = []
         if layers is not None:
             for layer in layers if isinstance(layers, (list, tuple)) else [layers]:
@@ -42,10 +43,18 @@ class Sequential(Model):
             self._maybe_rebuild()
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in ("_functional", "_stack"):
+        if name in ("_made", "_top", "_stack"):
             object.__setattr__(self, name, value)
         else:
             super().__setattr__(name, value)
+
+    @property
+    def _functional(self) -> Functional | None:
+        """The stack as a graph of layers; ``None`` before the shape of its input is known."""
+        if self._made is None and self._top is not None:
+            with contexts.eagerly():
+                self._made = Functional(self._stack[0].output, self._top, name=self.name)
+        return self._made
 
     # The stack ---------------------------------------------------------------------------------------------------
 
@@ -55,9 +64,22 @@ class Sequential(Model):
         Raises:
             ArgumentError: It is no layer, or has the name of another.
         """
-        self._push(layer)
-        if rebuild:
-            self._maybe_rebuild()
+        before, top = list(self._stack), self._top
+        try:
+            self._push(layer)
+            if rebuild and top is not None and len(self._stack) == len(before) + 1:
+                self._forget_programs()
+                with contexts.eagerly():
+                    self._top = self._stack[-1](top)
+                self._made = None
+            elif rebuild:
+                self._maybe_rebuild()
+        except BaseException:
+            self._stack[:] = before
+            self._layers[:] = self.layers
+            self._top = top
+            self.built = self.built or top is not None
+            raise
 
     def _push(self, layer: Any) -> None:
         origin = getattr(layer, "value", None)
@@ -102,7 +124,7 @@ class Sequential(Model):
             raise ArgumentError(f"There are no layers in Sequential model '{self.name}' to pop.")
         layer = self._stack.pop()
         self._layers[:] = self.layers
-        self._functional = None
+        self._made = self._top = None
         self.built = False
         if rebuild:
             self._maybe_rebuild()
@@ -110,7 +132,7 @@ class Sequential(Model):
 
     def _maybe_rebuild(self) -> None:
         self._forget_programs()
-        self._functional = None
+        self._made = self._top = None
         self.built = False
         if self._stack and isinstance(self._stack[0], InputLayer) and len(self._stack) > 1:
             self.build(self._stack[0].batch_shape)
@@ -149,11 +171,10 @@ class Sequential(Model):
             dtype = "int32" if type(first).__name__ == "Embedding" else None
             self._stack.insert(0, InputLayer(batch_shape=tuple(input_shape), dtype=dtype))
         with contexts.eagerly():
-            inputs = self._stack[0].output
-            x = inputs
+            x = self._stack[0].output
             for layer in self._stack[1:]:
                 x = layer(x)
-            self._functional = Functional(inputs, x, name=self.name)
+            self._made, self._top = None, x
         self.built = True
 
     def get_build_config(self) -> dict[str, Any] | None:

@@ -43,7 +43,8 @@ def _internal_names(layer: Any) -> frozenset[str]:
             for name in vars(cls)
         }
         trainer = {name for cls in type(layer).__mro__ if ".trainer" in cls.__module__ for name in vars(cls)}
-        _INTERNAL[kind] = frozenset({*dir(plain), *base, *trainer, "_functional", "_stack", "_network", "_structures"})
+        own = ("_made", "_top", "_stack", "_network", "_structures")
+        _INTERNAL[kind] = frozenset({*dir(plain), *base, *trainer, *own})
     return _INTERNAL[kind]
 
 
