@@ -63,7 +63,7 @@ def hand_made(operator, value, cost):
 def make_schedule(cost=1e5, call_outs=()):
     """Launches for a few operators, call-outs for the others and for those named."""
 
-    def schedule(graph):
+    def schedule(graph, cut=None):
         items = []
         for node in graph.nodes():
             name = node.operator.name

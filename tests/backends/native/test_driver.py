@@ -140,7 +140,7 @@ def test_predicates(threads):
 def test_copies(threads, size):
     source = np.random.default_rng(0).integers(0, 255, size).astype(np.uint8)
     target = np.zeros(size + 1, np.uint8)
-    rows = [(driver.KIND_COPY | PARALLEL, 0, 0, size), END]
+    rows = [(driver.KIND_COPY | PARALLEL, 64, 0, size), END]
     assert Table(rows, [target.ctypes.data, source.ctypes.data], threads).run() == 0
     np.testing.assert_array_equal(target[:size], source)
     assert target[size] == 0

@@ -48,9 +48,9 @@ def fresh(tmp_path, monkeypatch):
     monkeypatch.setattr(engine, "_engine", private)
     calls = []
 
-    def counted(graph):
+    def counted(graph, cut=None):
         calls.append(graph)
-        return schedule(graph.nodes(), graph.outputs)
+        return schedule(graph.nodes(), graph.outputs, cut, graph.inputs[: cut.fixed] if cut else ())
 
     return private, remembered(counted), calls
 

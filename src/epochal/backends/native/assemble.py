@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from epochal.backends.native import engine, memory, program, records, room
 from epochal.backends.native.executable import NativeExecutable
-from epochal.backends.native.program import Lowered, Schedule, Step, Work
+from epochal.backends.native.program import Lowered, Step, Work
+from epochal.backends.native.slabs import Schedule
 from epochal.ir import Program
 
 

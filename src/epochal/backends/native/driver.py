@@ -42,7 +42,7 @@ CONTEXT_BLAME: Final = 33
 CONTEXT_MAILBOXES: Final = 40
 
 KIND_KERNEL: Final = 0  # 1 function, 2 first slot, 3 pieces
-KIND_COPY: Final = 1  # 2 slot of the destination (the source's follows), 3 bytes
+KIND_COPY: Final = 1  # 1 bytes a piece, 2 slot of the destination (the source's follows), 3 bytes
 KIND_JUMP: Final = 2  # 1 target
 KIND_JUMP_IF_FALSE: Final = 3  # 1 target, 2 slot of the predicate
 KIND_LOOP_BEGIN: Final = 4  # 1 counter, 2 limit, 3 target if the limit is 0
@@ -312,9 +312,14 @@ dispatch:
 
 work:
   %is_copy = icmp eq i64 %kind, 1
-  %blocks.up = add i64 %word3, 63
-  %blocks = lshr i64 %blocks.up, 6
-  %pieces = select i1 %is_copy, i64 %blocks, i64 %word3
+  br i1 %is_copy, label %count_blocks, label %counted
+count_blocks:
+  %blocks.up = add i64 %word3, %word1
+  %blocks.last = sub i64 %blocks.up, 1
+  %blocks = udiv i64 %blocks.last, %word1
+  br label %counted
+counted:
+  %pieces = phi i64 [%word3, %work], [%blocks, %count_blocks]
   br i1 %parallel, label %share, label %serial
 share:
   %low = mul i64 %pieces, %thread
@@ -348,8 +353,8 @@ copy:
   %destination = load ptr, ptr %slot
   %source.p = getelementptr i64, ptr %slot, i64 1
   %source = load ptr, ptr %source.p
-  %from = shl i64 %begin, 6
-  %to.block = shl i64 %finish, 6
+  %from = mul i64 %begin, %word1
+  %to.block = mul i64 %finish, %word1
   %to = call i64 @llvm.umin.i64(i64 %to.block, i64 %word3)
   %length = sub i64 %to, %from
   %destination.from = getelementptr i8, ptr %destination, i64 %from

@@ -7,9 +7,9 @@ from collections.abc import Callable, Container, Sequence
 
 from epochal.backends.native.emit import Register, Writer
 from epochal.backends.native.fusion_group import Analysis
-from epochal.backends.native.kernel import ALIASES, Kernel, Launch, Target
+from epochal.backends.native.kernel import ALIASES, Kernel, Launch, Slabs, Target
 from epochal.backends.native.loops import Nest
-from epochal.backends.native.loops_plan import Plan
+from epochal.backends.native.loops_plan import Plan, keeps_to_its_rows
 from epochal.backends.native.movement import linear, sizes
 from epochal.ir import Value
 from epochal.ir.key import parameter_key
@@ -50,6 +50,7 @@ def nest_launch(plans: Sequence[Plan], needed: Container[Value], renamed: dict[V
         cost=sum(plan.cost for plan in plans),
         scratch=total,
         inplace=_inplace(plans, list(inputs), outputs),
+        slabs=_slabs(plans, list(inputs), outputs),
     )
     return Launch(kernel, tuple(inputs), tuple(renamed.get(value, value) for value in outputs))
 
@@ -119,6 +120,18 @@ def _key(
     for kind, values in (("out", outputs), ("scratch", scratch)):
         digest.update(f"{kind} {[numbers[value] for value in values]}".encode())
     return "nest" + digest.hexdigest()
+
+
+def _slabs(plans: Sequence[Plan], inputs: Sequence[Value], outputs: Sequence[Value]) -> Slabs | None:
+    """Operands of which each piece touches its own rows alone."""
+    plan = plans[0]
+    if plan.cut is None or len(plans) > 1:
+        return None
+    analysis = plan.analysis
+    astray = {demand.value for demand in analysis.loads if not keeps_to_its_rows(plan, demand)}
+    astray.update(root for root, demand in analysis.root_demands.items() if not keeps_to_its_rows(plan, demand))
+    kept = frozenset(position for position, value in enumerate((*inputs, *outputs)) if value not in astray)
+    return Slabs(plan.cut.rows, plan.cut.block, kept)
 
 
 def _inplace(plans: Sequence[Plan], inputs: Sequence[Value], outputs: Sequence[Value]) -> frozenset[tuple[int, int]]:

@@ -45,6 +45,21 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class Slabs:
+    """Operands that the pieces of a kernel share out among themselves; see `slabs`.
+
+    Attributes:
+        rows: Into how many equal rows, one after the other in memory, each of them is cut.
+        block: Rows a piece: piece p touches rows [p * block, (p + 1) * block) of them and no other.
+        operands: Which operands these are, by position among inputs and outputs.
+    """
+
+    rows: int
+    block: int
+    operands: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
 class Kernel:
     """One function of machine code, before it is emitted.
 
@@ -63,6 +78,7 @@ class Kernel:
         scratch: Bytes of scratch memory a thread needs.
         inplace: Pairs (input, output) that may share memory: element i of the input is read before element i of the
             output is written, and never after.
+        slabs: Operands of which a piece touches its own rows alone, if there are any.
     """
 
     key: str
@@ -71,6 +87,7 @@ class Kernel:
     cost: float
     scratch: int = 0
     inplace: frozenset[tuple[int, int]] = frozenset()
+    slabs: Slabs | None = None
 
 
 @dataclass(frozen=True, slots=True)

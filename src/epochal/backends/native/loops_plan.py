@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from epochal.backends.native.fusion_group import Analysis, Group, affine_uses, evaluations, node_cost
-from epochal.backends.native.movement import Affine, Atom, linear, sizes
+from epochal.backends.native.movement import Affine, Atom, Demand, linear, sizes
+from epochal.backends.native.slabs import Cut
 from epochal.ir import Node, Value
 
 PIECE_NANOSECONDS = 4000.0
@@ -49,6 +50,7 @@ class Plan:
         reduce_chunk: Elements of the outermost reduced loop in a piece, or 0: then roots are partial results.
         pieces: Units of work.
         cost: Nanoseconds for all, on one core.
+        cut: How the outermost loop is cut along with those of other kernels, if it is.
     """
 
     group: Group
@@ -68,6 +70,7 @@ class Plan:
     reduce_chunk: int
     pieces: int
     cost: float
+    cut: Cut | None = None
 
     @property
     def is_row(self) -> bool:
@@ -106,6 +109,48 @@ def plan_nest(group: Group, analysis: Analysis, reduce_chunk: int = 0) -> Plan:
         group, analysis, loops, frozenset(innermost), tuple(kept), tuple(gone), vector, inside, stages, first, after,
         prefix, block, vector_chunk, reduce_chunk, pieces, cost,
     )  # fmt: skip
+
+
+def cut_by_rows(plan: Plan, cut: Cut) -> Plan | None:
+    """The plan with the pieces of a cut, if its outermost loop runs over the cut's rows."""
+    loop = plan.kept[0] if plan.kept else None
+    if loop is None or loop is plan.inside or plan.reduce_chunk or loop.size % cut.rows or plan.inside:
+        return None
+    pieces, block = -(-cut.rows // cut.block), cut.block * (loop.size // cut.rows)
+    if pieces == 1:
+        return None
+    if loop is plan.vector:
+        return replace(plan, prefix=0, block=1, vector_chunk=block, pieces=pieces, cut=cut)
+    return replace(plan, prefix=1, block=block, vector_chunk=0, pieces=pieces, cut=cut)
+
+
+def keeps_to_its_rows(plan: Plan, demand: Demand) -> bool:
+    """Whether a piece of a plan that is cut by rows asks for a value in the rows of that piece alone."""
+    loop, shape = plan.kept[0], sizes(demand.value)
+
+    def touches(form: Affine) -> bool:
+        return any(plan.loops[atom] is loop for atom, _ in form.terms)
+
+    if any(form.dynamic for form in demand.place):
+        return False
+    # The axes in front are the loop, the others run within their own size.
+    front = len(shape)
+    while front and not touches(demand.place[front - 1]):
+        front -= 1
+    form = linear(demand.place[:front], shape[:front])
+    terms = {atom: factor for atom, factor in form.terms if plan.loops[atom] is not loop or atom in plan.innermost}
+    if math.prod(shape[:front]) == loop.size and form.const == 0 and list(terms.values()) == [1]:
+        return True
+    # Or positions in memory are the loop's counter times a step, plus less than that.
+    form = linear(demand.place, shape)
+    step, rest = 0, Affine(form.const)
+    for atom, factor in form.terms:
+        if plan.loops[atom] is not loop:
+            rest = rest.plus(Affine(0, ((atom, factor),)))
+        elif atom in plan.innermost:
+            step = factor
+    low, high = rest.bounds()
+    return step * loop.size == demand.value.type.size and low >= 0 and high < step
 
 
 def _merge(atoms: Sequence[Atom], uses: Sequence[Affine], loops: dict[Atom, Atom], innermost: set[Atom]) -> list[Atom]:
@@ -181,4 +226,4 @@ def estimate(analysis: Analysis) -> float:
     return total
 
 
-__all__ = ["ALIGNED", "Plan", "Stage", "estimate", "plan_nest"]
+__all__ = ["ALIGNED", "Plan", "Stage", "cut_by_rows", "estimate", "keeps_to_its_rows", "plan_nest"]

@@ -21,6 +21,7 @@ from epochal.backends.native.operations import Share, members
 from epochal.backends.native.peak import Peak
 from epochal.backends.native.prepare import plain_schedule, prepare
 from epochal.backends.native.program import CallOut, Copy, Label, Lowered, Step, Work
+from epochal.backends.native.slabs import Cut
 from epochal.ir import Array, Graph, Node, Origin, Program, Value
 
 CONTEXT_TICKS = 9
@@ -89,8 +90,8 @@ def lowered_with_shares(source: Program) -> tuple[Lowered, dict[int, Share]]:
     found: dict[int, Share] = {}
     kept: list[ScheduleItem] = []
 
-    def schedule(graph: Graph) -> Sequence[ScheduleItem]:
-        items = plain_schedule(graph)
+    def schedule(graph: Graph, cut: Cut | None = None) -> Sequence[ScheduleItem]:
+        items = plain_schedule(graph, cut)
         kept.extend(items)
         found.update((id(item), share) for item, share in zip(items, members(items, graph.inputs), strict=True))
         return items

@@ -7,15 +7,14 @@ does. Which memory the other buffers share is `memory`'s work; slots and barrier
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from epochal.backends.native.inplace import ScheduleItem, Wishes, root
 from epochal.backends.native.kernel import Kernel, Launch
+from epochal.backends.native.slabs import Cut, Schedule, cut_of
 from epochal.ir import Array, Graph, Node, Program, Value
-
-Schedule: TypeAlias = Callable[[Graph], Sequence[ScheduleItem]]
 
 
 @dataclass(eq=False, slots=True)
@@ -90,9 +89,12 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Copy:
+    """Bytes copied; `cut`: in pieces of rows, as the launches around it."""
+
     source: Place
     destination: Place
     size: int
+    cut: Cut | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +172,25 @@ def lower(program: Program, schedule: Schedule) -> Lowered:
     return Lowered(tuple(lowering.steps), tuple(outputs[: len(program.results)]), lowering.loops)
 
 
+@dataclass(slots=True)
+class _Body:
+    """A loop's body.
+
+    Attributes:
+        cut: How its launches are cut.
+        start: Number of the step with which the loop begins.
+        fixed: Values that are the same in every step.
+    """
+
+    cut: Cut | None
+    start: int
+    fixed: set[Value]
+
+
+def _has_rows(value: Value, cut: Cut) -> bool:
+    return value.type.rank > 0 and value.shape[0] == cut.rows
+
+
 class _Lowering:
     def __init__(self, schedule: Schedule) -> None:
         self.schedule = schedule
@@ -178,14 +199,23 @@ class _Lowering:
         self._labels = 0
         self._constants: dict[int, Place] = {}
 
-    def region(self, graph: Graph, given: Mapping[Value, Place], targets: Sequence[Place | None]) -> list[Place]:
+    def region(
+        self, graph: Graph, given: Mapping[Value, Place], targets: Sequence[Place | None], loop: _Body | None = None
+    ) -> list[Place]:
         """Lowers a graph whose inputs lie where `given` says, each output to its target (``None``: anywhere).
+
+        Args:
+            graph: The graph.
+            given: Where its inputs lie.
+            targets: Where its outputs should lie at the end.
+            loop: What is known of the loop whose body it is, if it is one.
 
         Returns:
             Where the outputs lie at the end.
         """
         places = {value: given[value] for value in graph.inputs}
-        items = list(self.schedule(graph))
+        cut = None if loop is None else loop.cut
+        items = list(self.schedule(graph) if cut is None else self.schedule(graph, cut))
         buffers = {value: place.buffer for value, place in places.items()}
         wishes = Wishes(graph, buffers, targets, lambda value, target: given[value].apart(target, value.type.bytes))
         items = wishes.ordered(items)
@@ -197,13 +227,17 @@ class _Lowering:
                 key = root(output)
                 if key not in places:
                     places[key] = direct.get(key) or Place(Buffer(output.type.bytes))
-            self._item(item, places)
+            if loop is not None and isinstance(item, Launch) and loop.fixed.issuperset(map(root, item.inputs)):
+                self._before(loop, item, places)
+            else:
+                self._item(item, places)
         copies = []
         result = []
         for output, target in zip(graph.outputs, targets, strict=True):
             place = self._place(output, places)
             if target is not None and place != target:
-                copies.append(Copy(place, target, output.type.bytes))
+                rows = cut if cut is not None and _has_rows(output, cut) else None
+                copies.append(Copy(place, target, output.type.bytes, rows))
             result.append(target or place)
         self._copy_all(copies)
         return result
@@ -224,6 +258,14 @@ class _Lowering:
         else:
             self.steps.append(CallOut(item, inputs, outputs))
 
+    def _before(self, loop: _Body, launch: Launch, places: dict[Value, Place]) -> None:
+        """A launch that gives the same in every step, before the loop begins."""
+        inputs = tuple(self._place(value, places) for value in launch.inputs)
+        outputs = tuple(self._place(value, places) for value in launch.outputs)
+        self.steps.insert(loop.start, Work(launch, inputs, outputs))
+        loop.start += 1
+        loop.fixed.update(map(root, launch.outputs))
+
     def _cond(self, node: Node, inputs: tuple[Place, ...], outputs: tuple[Place, ...]) -> None:
         otherwise, end = self._label(), self._label()
         self.steps.append(JumpIfFalse(otherwise, inputs[0]))
@@ -239,13 +281,14 @@ class _Lowering:
         body: Graph = node.parameters["body"]
         constants: int = node.parameters["constants"]
         self._begin_carries(node, inputs[constants:], outputs)
+        inside = self._body(body, constants, len(outputs))
         loop = self._loop(node.parameters.get("maximum_iterations"))
         top, leave = self._label(), self._label()
         operands = (*inputs[:constants], *outputs)
         self.steps += [LoopBegin(loop, leave), top]
         (predicate,) = self.region(condition, dict(zip(condition.inputs, operands, strict=True)), [None])
         self.steps.append(JumpIfFalse(leave, predicate))
-        self.region(body, dict(zip(body.inputs, operands, strict=True)), outputs)
+        self.region(body, dict(zip(body.inputs, operands, strict=True)), outputs, inside)
         self.steps += [LoopEnd(loop, top), leave]
 
     def _scan(self, node: Node, inputs: tuple[Place, ...], outputs: tuple[Place, ...]) -> None:
@@ -272,8 +315,9 @@ class _Lowering:
                 starts[number] = place.moved(((loop.limit or 0) - 1) * size) if reverse else place
         self._begin_carries(node, inputs[constants : constants + carries], starts)
         operands = (*inputs[:constants], *before, *slices)
+        inside = self._body(body, constants, carries)
         self.steps += [LoopBegin(loop, leave), top]
-        self.region(body, dict(zip(body.inputs, operands, strict=True)), [*after, *stacks])
+        self.region(body, dict(zip(body.inputs, operands, strict=True)), [*after, *stacks], inside)
         self.steps += [LoopEnd(loop, top), leave]
 
     def _begin_carries(self, node: Node, starts: Sequence[Place], carries: Sequence[Place]) -> None:
@@ -318,6 +362,10 @@ class _Lowering:
     def _label(self) -> Label:
         self._labels += 1
         return Label(self._labels)
+
+    def _body(self, body: Graph, constants: int, carries: int) -> _Body:
+        """What is known of a loop that is about to begin."""
+        return _Body(cut_of(body, constants, carries), len(self.steps), set(body.inputs[:constants]))
 
     def _loop(self, limit: int | None) -> Loop:
         self.loops += 1

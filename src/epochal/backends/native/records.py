@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -42,8 +42,28 @@ PARALLEL_NANOSECONDS = 3000.0
 
 COPY_BYTES_PER_NANOSECOND = 10.0
 
-_Range: TypeAlias = tuple[int, int, int]
-"""Space, start, end."""
+COPY_UNIT = 64
+"""Bytes that a copy is cut into, where it is not cut by rows."""
+
+
+class _Range(NamedTuple):
+    """Memory that a step touches.
+
+    Attributes:
+        space: The arena (-1) or the number of a state.
+        start, end: Of all that it may touch, over all iterations.
+        rows, block: If a piece touches its own rows alone: how many there are, and how many a piece has.
+        period, phase: Rows repeat after so many bytes, and begin where a position leaves that remainder.
+    """
+
+    space: int
+    start: int
+    end: int
+    rows: int = 0
+    block: int = 0
+    period: int = 1
+    phase: int = 0
+
 
 _RangesOf: TypeAlias = Callable[[Step], tuple[list[_Range], list[_Range]]]
 
@@ -102,8 +122,7 @@ class _Builder:
         self.calls: list[tuple[CallOut, int]] = []
 
     def build(self) -> Table:
-        parallel = [is_parallel(step) for step in self.steps]
-        barriers = _Barriers(self.steps, parallel, self._ranges).find()
+        parallel, barriers = self._spread()
         targets = self._targets()
         rows: list[list[int]] = []
         loop_rows: list[tuple[int, int]] = []  # row, loop
@@ -134,6 +153,29 @@ class _Builder:
             cost=_total_cost(self.steps),
             parallel=any(parallel),
         )
+
+    def _spread(self) -> tuple[list[bool], set[int]]:
+        """Which steps all threads take part in, and which need a barrier before them.
+
+        What is cut by rows in a loop is spread if the loop's step is worth it, or if it then runs without a barrier.
+        """
+        parallel = [is_parallel(step) for step in self.steps]
+        loops = _loops_of_slabs(self.steps)
+        spread, doubtful = list(parallel), []
+        for loop in loops:
+            if loop.cost * loop.times >= PARALLEL_NANOSECONDS:
+                for index in loop.members:
+                    spread[index] = True
+                if loop.cost < PARALLEL_NANOSECONDS:
+                    doubtful.append(loop)
+        barriers = _Barriers(self.steps, spread, self._ranges).find()
+        broken = [loop for loop in doubtful if any(loop.begin < index < loop.end for index in barriers)]
+        if broken:
+            for loop in broken:
+                for index in loop.members:
+                    spread[index] = parallel[index]
+            barriers = _Barriers(self.steps, spread, self._ranges).find()
+        return spread, barriers
 
     def _is_idle(self, step: Step) -> bool:
         """A copy that sharing has made a copy onto itself, or of nothing."""
@@ -182,7 +224,8 @@ class _Builder:
             slot = self._slots((*step.inputs, *step.outputs))
             return [driver.KIND_KERNEL, self.addresses[step.kernel.key], slot, step.kernel.pieces]
         if isinstance(step, Copy):
-            return [driver.KIND_COPY, 0, self._slots((step.destination, step.source)), step.size]
+            unit = COPY_UNIT if step.cut is None else step.size // step.cut.rows * step.cut.block
+            return [driver.KIND_COPY, unit, self._slots((step.destination, step.source)), step.size]
         if isinstance(step, CallOut):
             self.calls.append((step, self._slots((*step.inputs, *step.outputs))))
             return [driver.KIND_STOP, len(self.calls)]
@@ -216,17 +259,74 @@ class _Builder:
         """Memory that a step reads and writes. What no one writes does not matter."""
         reads: list[_Range] = []
         writes: list[_Range] = []
-        for place, written in buffers_of(step):
+        for number, (place, written) in enumerate(buffers_of(step)):
             buffer = place.buffer
             if buffer.kind == "arena":
                 start = self.plan.offsets[buffer]
-                found = (-1, start, start + max(1, buffer.size))
+                found = _Range(-1, start, start + max(1, buffer.size))
             elif buffer.kind == "state":
-                found = (buffer.index, 0, max(1, buffer.size))
+                start = 0
+                found = _Range(buffer.index, 0, max(1, buffer.size))
             else:
                 continue
+            rows, block, period = _rows_of(step, number)
+            if rows and not any(stride % period for _, stride in place.strides):
+                phase = (start + place.offset) % period
+                found = found._replace(rows=rows, block=block, period=period, phase=phase)
             (writes if written else reads).append(found)
         return reads, writes
+
+
+def _rows_of(step: Step, number: int) -> tuple[int, int, int]:
+    """Rows, rows a piece, and bytes of an operand (as `buffers_of` counts them) that a step cuts by rows; else 0."""
+    if isinstance(step, Work):
+        slabs = step.kernel.slabs
+        if slabs is not None and number in slabs.operands:
+            values = (*step.launch.inputs, *step.launch.outputs)
+            return slabs.rows, slabs.block, values[number].type.bytes
+    elif isinstance(step, Copy) and step.cut is not None:
+        return step.cut.rows, step.cut.block, step.size
+    return 0, 0, 1
+
+
+@dataclass(frozen=True, slots=True)
+class _SlabLoop:
+    """Steps right inside one loop that are cut by the same rows: where, which, and what they cost an iteration."""
+
+    begin: int
+    end: int
+    times: float
+    members: tuple[int, ...]
+    cost: float
+
+
+def _loops_of_slabs(steps: Sequence[Step]) -> list[_SlabLoop]:
+    open_loops: list[tuple[int, list[int]]] = []
+    found = []
+    for index, step in enumerate(steps):
+        if isinstance(step, LoopBegin):
+            open_loops.append((index, []))
+        elif isinstance(step, LoopEnd):
+            begin, members = open_loops.pop()
+            times = 10.0 if step.loop.limit is None else float(step.loop.limit)
+            cost = sum(_cost(steps[member]) for member in members)
+            found.append(_SlabLoop(begin, index, times, tuple(members), cost))
+        elif open_loops and _is_cut(step):
+            open_loops[-1][1].append(index)
+    return found
+
+
+def _is_cut(step: Step) -> bool:
+    if isinstance(step, Work):
+        return step.kernel.slabs is not None
+    return isinstance(step, Copy) and step.cut is not None
+
+
+def _cost(step: Step) -> float:
+    """Nanoseconds on one core."""
+    if isinstance(step, Work):
+        return step.kernel.cost
+    return step.size / COPY_BYTES_PER_NANOSECOND if isinstance(step, Copy) else 0.0
 
 
 def _without_emitter(step: Step) -> Step:
@@ -252,11 +352,8 @@ def _total_cost(steps: Sequence[Step]) -> float:
     """Nanoseconds on one core; a loop without a limit counts as if it ran ten times."""
     total, times = 0.0, [1.0]
     for step in steps:
-        if isinstance(step, Work):
-            total += step.kernel.cost * times[-1]
-        elif isinstance(step, Copy):
-            total += step.size / COPY_BYTES_PER_NANOSECOND * times[-1]
-        elif isinstance(step, LoopBegin):
+        total += _cost(step) * times[-1]
+        if isinstance(step, LoopBegin):
             times.append(times[-1] * (10 if step.loop.limit is None else step.loop.limit))
         elif isinstance(step, LoopEnd):
             times.pop()
@@ -272,6 +369,7 @@ class _Barriers:
         self.everywhere = [flag or isinstance(step, JumpIfFalse) for step, flag in zip(steps, parallel, strict=True)]
         self.loud = {index for index, everywhere in enumerate(self.everywhere) if everywhere}
         self.accesses = [ranges(step) for step in steps]
+        self.ends = {step.loop.serial: index for index, step in enumerate(steps) if isinstance(step, LoopEnd)}
         self.arriving: dict[object, set[int]] = {}  # label to the steps that may have run since the last barrier
         self.found: set[int] = set()
 
@@ -291,7 +389,7 @@ class _Barriers:
             if isinstance(step, Label):
                 pending |= self.arriving.get(step, set())
                 continue
-            if index in self.found or self._conflicts(index, pending):
+            if index in self.found or any(self._conflicts(later, pending) for later in self._ahead(index)):
                 self.found.add(index)
                 pending = set()
             if isinstance(step, CallOut):
@@ -313,6 +411,13 @@ class _Barriers:
                     pending = set()
         self._arrive("start", pending)
 
+    def _ahead(self, index: int) -> Iterable[int]:
+        """The steps that a barrier before this one is for: a loop waits once, not in every iteration."""
+        step = self.steps[index]
+        if not isinstance(step, LoopBegin):
+            return (index,)
+        return range(index + 1, self.ends[step.loop.serial])
+
     def _arrive(self, label: object, pending: set[int]) -> None:
         self.arriving.setdefault(label, set()).update(pending)
 
@@ -323,10 +428,25 @@ class _Barriers:
         # Serial records follow one another on thread 0 anyway.
         for other in pending if self.everywhere[index] else pending & self.loud:
             other_reads, other_writes = self.accesses[other]
-            if _overlap(writes, other_writes) or _overlap(reads, other_writes) or _overlap(writes, other_reads):
+            both = self.everywhere[index] and self.everywhere[other]  # else rows are not shared out
+            if (
+                _meet(writes, other_writes, both)
+                or _meet(reads, other_writes, both)
+                or _meet(writes, other_reads, both)
+            ):
                 return True
         return False
 
 
-def _overlap(left: Sequence[_Range], right: Sequence[_Range]) -> bool:
-    return any(a[0] == b[0] and a[1] < b[2] and b[1] < a[2] for a in left for b in right)
+def _meet(left: Sequence[_Range], right: Sequence[_Range], both: bool) -> bool:
+    """Whether two threads may touch the same memory. `both`: each has its own pieces of either step."""
+    return any(
+        a.space == b.space and a.start < b.end and b.start < a.end and not (both and _apart(a, b))
+        for a in left
+        for b in right
+    )
+
+
+def _apart(a: _Range, b: _Range) -> bool:
+    """Whether a piece of one touches only what the same piece of the other does, of all that the other's touch."""
+    return a.rows > 0 and a[3:] == b[3:]

@@ -11,35 +11,34 @@ import hashlib
 import marshal
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 from epochal import config, dtypes
 from epochal.backends.native import engine
 from epochal.backends.native.inplace import ScheduleItem, root
-from epochal.backends.native.kernel import Kernel, Launch, Target
+from epochal.backends.native.kernel import Kernel, Launch, Slabs, Target
+from epochal.backends.native.slabs import Cut, Schedule
 from epochal.ir import Graph, Node, TensorType, Value, graph_key, make_input
 
 FEWEST_NODES = 40
 """Smaller graphs are scheduled sooner than a file is read."""
 
-Schedule: TypeAlias = Callable[[Graph], Sequence[ScheduleItem]]
-
 
 def remembered(schedule: Schedule) -> Schedule:
     """`schedule`, asked only for graphs that have no entry in the cache."""
 
-    def recall(graph: Graph) -> Sequence[ScheduleItem]:
+    def recall(graph: Graph, cut: Cut | None = None) -> Sequence[ScheduleItem]:
         nodes = graph.nodes()
         if len(nodes) < FEWEST_NODES:
-            return schedule(graph)
+            return schedule(graph, cut)
         cache, salt = engine.engine().cache, engine.engine().salt
-        text = f"schedule {graph_key(graph)} {sys.version} {config.winograd()}".encode()
+        text = f"schedule {graph_key(graph)} {cut} {sys.version} {config.winograd()}".encode()
         key = hashlib.blake2b(text + salt, digest_size=20).hexdigest()
         values = _numbered(graph, nodes)
         entry = cache.read(key)
         if entry is not None:
-            return _decode(marshal.loads(entry), values, _Anew(schedule, graph))
-        items = schedule(graph)
+            return _decode(marshal.loads(entry), values, _Anew(schedule, graph, cut))
+        items = schedule(graph, cut)
         encoded = _encode(items, values)
         if encoded is not None:
             cache.write(key, marshal.dumps(encoded))
@@ -51,15 +50,16 @@ def remembered(schedule: Schedule) -> Schedule:
 class _Anew:
     """Emits kernels by scheduling after all, once."""
 
-    def __init__(self, schedule: Schedule, graph: Graph) -> None:
+    def __init__(self, schedule: Schedule, graph: Graph, cut: Cut | None) -> None:
         self._schedule = schedule
         self._graph = graph
+        self._cut = cut
         self._kernels: dict[str, Kernel] | None = None
 
     def emitter(self, key: str) -> Callable[[Target], str]:
         def emit(target: Target) -> str:
             if self._kernels is None:
-                items = self._schedule(self._graph)
+                items = self._schedule(self._graph, self._cut)
                 self._kernels = {item.kernel.key: item.kernel for item in items if isinstance(item, Launch)}
             return self._kernels[key].emit(target)
 
@@ -100,7 +100,8 @@ def _encode(items: Sequence[ScheduleItem], values: Sequence[Value]) -> Any:
             rows.append(numbers[item.outputs[0]])
             continue
         kernel = item.kernel
-        facts = (kernel.key, kernel.pieces, kernel.cost, kernel.scratch, tuple(kernel.inplace))
+        slabs = kernel.slabs and (kernel.slabs.rows, kernel.slabs.block, tuple(kernel.slabs.operands))
+        facts = (kernel.key, kernel.pieces, kernel.cost, kernel.scratch, tuple(kernel.inplace), slabs)
         operands = [number(value) for value in item.inputs]
         rows.append((facts, operands, [number(value) for value in item.outputs]))
     results = {root(output) for item in items for output in item.outputs}
@@ -117,7 +118,8 @@ def _decode(entry: Any, values: Sequence[Value], anew: _Anew) -> list[ScheduleIt
         if isinstance(row, int):
             items.append(known[row].node)
             continue
-        (key, pieces, cost, scratch, inplace), inputs, outputs = row
-        kernel = Kernel(key, anew.emitter(key), pieces, cost, scratch, frozenset(inplace))
+        (key, pieces, cost, scratch, inplace, slabs), inputs, outputs = row
+        shared = slabs and Slabs(slabs[0], slabs[1], frozenset(slabs[2]))
+        kernel = Kernel(key, anew.emitter(key), pieces, cost, scratch, frozenset(inplace), shared)
         items.append(Launch(kernel, tuple(known[i] for i in inputs), tuple(known[i] for i in outputs)))
     return items

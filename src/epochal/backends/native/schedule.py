@@ -17,13 +17,16 @@ from epochal.backends.native.fusion_kernel import memory_root, nest_launch
 from epochal.backends.native.fusion_rules import is_small_product
 from epochal.backends.native.fusion_split import split
 from epochal.backends.native.kernel import ALIASES, CONTROL, Launch
+from epochal.backends.native.kernels.epilogue import Epilogue
 from epochal.backends.native.kernels.lower import LOWERS as PRODUCTS
 from epochal.backends.native.kernels.lower import lower
-from epochal.backends.native.loops_plan import Plan, plan_nest
+from epochal.backends.native.kernels.rows import lower_rows
+from epochal.backends.native.loops_plan import Plan, cut_by_rows, plan_nest
 from epochal.backends.native.loops_scan import SCANS, scan_launch
 from epochal.backends.native.loops_scatter import SCATTERS, operands_read, scatter_launch
 from epochal.backends.native.movement import sizes
 from epochal.backends.native.reduce import Space, space
+from epochal.backends.native.slabs import Cut
 from epochal.ir import Node, Value, origin
 
 LOWERS: frozenset[str] = frozenset()
@@ -46,12 +49,21 @@ class Partial:
 Item: TypeAlias = Group | Node | Partial
 
 
-def schedule(nodes: Sequence[Node], outputs: Sequence[Value]) -> list[Launch | Node]:
-    """See `kernel`."""
+def schedule(
+    nodes: Sequence[Node], outputs: Sequence[Value], cut: Cut | None = None, fixed: Sequence[Value] = ()
+) -> list[Launch | Node]:
+    """See `kernel`.
+
+    Args:
+        nodes: Operands first.
+        outputs: Values that are needed.
+        cut: For a loop's body, how to cut what can be cut; see `slabs`.
+        fixed: Inputs of such a body that are the same in every step.
+    """
     products = frozenset(node for node in nodes if _has_kernel(node))
     fusion = Fusion(nodes, outputs, products)
     fusion.run()
-    return _Order(fusion, outputs).launches()
+    return _Order(fusion, outputs, cut, fixed).launches()
 
 
 def _has_kernel(node: Node) -> bool:
@@ -66,8 +78,10 @@ def _has_kernel(node: Node) -> bool:
 class _Order:
     """Puts groups and lone nodes in order, and makes their launches."""
 
-    def __init__(self, fusion: Fusion, outputs: Sequence[Value]) -> None:
+    def __init__(self, fusion: Fusion, outputs: Sequence[Value], cut: Cut | None, fixed: Sequence[Value]) -> None:
         self.fusion = fusion
+        self.cut = cut
+        self.fixed = frozenset(fixed)
         self.plans: dict[Group, Plan] = {}
         self.renamed: dict[Value, Value] = {}
         self.items: list[Item] = []
@@ -97,6 +111,10 @@ class _Order:
                 self._enter_apart(item)
                 return
             plan = plan_nest(item, analysis)
+            by_rows = cut_by_rows(plan, self.cut) if self.cut else None
+            if by_rows is not None:
+                self._add_nest(by_rows, tuple(item.roots))
+                return
             parts = split(plan)
             if parts is None:
                 self._add_nest(plan, tuple(item.roots))
@@ -196,13 +214,20 @@ class _Order:
         if name in SPECIAL and item.outputs[0].type.size:
             return [SPECIAL[name](item)]
         with origin(item.origin):  # of values that the launches hand one another
-            launches = lower(item) if item in self.fusion.products else None
+            launches = self._lower(item) if item in self.fusion.products else None
         return [item] if launches is None else list(launches)
+
+    def _lower(self, node: Node, epilogue: Epilogue | None = None) -> Sequence[Launch] | None:
+        if self.cut is not None and node.operator.name == "dot_general":
+            launches = lower_rows(node, epilogue, self.cut, memory_root(node.inputs[1]) in self.fixed)
+            if launches is not None:
+                return launches
+        return lower(node, epilogue)
 
     def _product(self, group: Group) -> Sequence[Launch]:
         assert group.product is not None
         with origin(group.product.origin):
-            launches = lower(group.product, epilogue_of(group, group.product))
+            launches = self._lower(group.product, epilogue_of(group, group.product))
         assert launches is not None
         return launches
 

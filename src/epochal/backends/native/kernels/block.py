@@ -50,6 +50,7 @@ class Block:
         terms: What is done in them, one after the other.
         inner: Loops in each term.
         spread: Whether a row reads one element, for all columns; else one a column, side by side.
+        together: Whether every sum has one accumulator, so that its bits do not depend on the tile it is in.
     """
 
     dtype: DType
@@ -60,6 +61,7 @@ class Block:
     terms: tuple[Term, ...] = (Term(),)
     inner: tuple[Step, ...] = ()
     spread: bool = True
+    together: bool = False
 
 
 def accumulate(writer: Writer, block: Block, a: Register, b: Register, start: Tile | None = None) -> Tile:
@@ -93,7 +95,7 @@ def _copies(block: Block) -> int:
     """How many tiles to sum into side by side: a tile of few accumulators waits for each multiply-add."""
     last = block.outer[-1].count if block.outer else 1
     copies = -(-FEWEST // (len(block.rows) * len(block.widths)))
-    plain = block.terms == (Term(),) and not block.inner
+    plain = block.terms == (Term(),) and not block.inner and not block.together
     return copies if plain and isinstance(last, int) and last >= 4 * copies else 1
 
 
