@@ -68,7 +68,8 @@ class Profile:
     Attributes:
         kernels: Each `KernelTime`, in the order of the step.
         threads: Threads of the program.
-        runs: Steps measured.
+        runs: Steps that count: the quickest block of all that were run.
+        total: Steps run.
         microseconds: A step, from call to return.
         busy: Microseconds a step in kernels, the slowest thread's of each.
         waiting: Microseconds a step that threads waited at barriers, summed over threads.
@@ -81,6 +82,7 @@ class Profile:
         self.title = title
         self.threads: int = measured.threads
         self.runs: int = measured.runs
+        self.total: int = measured.total
         self.microseconds: float = measured.seconds / measured.runs * 1e6
         self.peak_gflops: float = measured.peak.operations * 1e-9
         self.peak_gigabytes: float = measured.peak.bytes * 1e-9
@@ -150,7 +152,7 @@ class Profile:
         idle = max(0.0, self.microseconds - self.busy)
         return [
             f"{self.title}: {_time(self.microseconds)} a step on {self.threads} thread{'s' * (self.threads > 1)} "
-            f"(mean of {self.runs} steps).",
+            f"(the quickest block of {self.runs}, of {self.total} in all).",
             f"Kernels take {_time(self.busy)} of it; the other {_time(idle)} are barriers, dispatch and the clock. "
             f"Threads wait {_time(self.waiting)} at barriers, all together.",
             f"{self.operations * 1e-9:.4g} billion operations: {rate:.1f} GFLOPS, "

@@ -34,7 +34,7 @@ def test_records_are_measured_and_the_program_computes_the_same(threads):
     measured_state, state = np.zeros((), np.float32), np.zeros((), np.float32)
     measured = BACKEND.profile(source, [x, w], [measured_state], seconds=0.01, num_threads=threads)
     executable = BACKEND.compile(source)
-    for _ in range(measured.runs + 1):  # one more was not counted
+    for _ in range(measured.total):
         executable([x, w], [state], threads)
     assert measured_state == state
     kernels = [record for record in measured.records if record.kind == "kernel"]
