@@ -25,6 +25,11 @@ def label(origin: Any, model: str) -> tuple[str, str]:
     return layer, phase
 
 
+def is_layer(node: Any) -> bool:
+    """Whether a node is what a layer computes, or its gradient."""
+    return bool(node.origin.layer) and node.origin.phase in ("", "gradient")
+
+
 def part_of(layer: str, phase: str) -> str:
     """Both in one: what a layer computes has its name alone."""
     suffix = {"backward": " gradient", "update": " update"}.get(phase, "")

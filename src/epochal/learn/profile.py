@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from epochal.learn.labels import label, work_of
+from epochal.learn.labels import is_layer, label, work_of
 from epochal.visualization.profile_page import page
 from epochal.visualization.text_table import text_table
 
@@ -88,11 +88,14 @@ class Profile:
         self.peak_gigabytes: float = measured.peak.bytes * 1e-9
         self.arena_bytes: int = measured.arena_bytes
         self._shares: list[dict[tuple[str, str], float]] = []
+        computing = {
+            label(node.origin, model)[0] for record in measured.records for node in record.nodes if is_layer(node)
+        }
         kernels = []
         for record in measured.records:
             if record.kind == "jump":
                 continue
-            labels = _labels(record, model)
+            labels = _labels(record, model, computing)
             self._shares.append(_normalised(labels))
             kernels.append(self._kernel(record, labels))
         self.kernels: tuple[KernelTime, ...] = tuple(kernels)
@@ -211,11 +214,17 @@ class Profile:
         return file
 
 
-def _labels(record: Any, model: str) -> dict[tuple[str, str], float]:
-    """Operations by layer and phase; moving counts a little, so that every node counts."""
+def _labels(record: Any, model: str, computing: set[str]) -> dict[tuple[str, str], float]:
+    """Operations by layer and phase; moving counts a little, so that every node counts.
+
+    Weights of a layer that computes nothing under its own name (a cell) count for the one around it.
+    """
     found: dict[tuple[str, str], float] = {}
     for node, cost in zip(record.nodes, record.costs, strict=True):
-        mine = label(node.origin, model)
+        layer, phase = label(node.origin, model)
+        while phase == "update" and layer not in computing and "/" in layer:
+            layer = layer.rpartition("/")[0]
+        mine = layer, phase
         size = float(node.outputs[0].type.size or 0)
         found[mine] = found.get(mine, 0.0) + cost + 1e-3 * size + 1e-9
     return found or {label(record.origin, model): 1.0}

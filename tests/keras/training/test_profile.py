@@ -81,3 +81,11 @@ def test_the_reference_engine_has_nothing_to_profile():
             model.profile(X, Y)
     finally:
         config.set_backend("native")
+
+
+def test_the_cell_of_a_recurrent_layer_is_the_layer():
+    model = keras.Sequential([keras.Input((6, 3)), layers.LSTM(4, name="memory")], name="recurrent")
+    model.compile("sgd", "mse")
+    profile = model.profile(np.ones((4, 6, 3)), np.ones((4, 4)), seconds=0.01)
+    assert {"forward", "backward", "update"} <= set(profile.layers["memory"])
+    assert "memory/lstm_cell" not in profile.layers
