@@ -14,10 +14,11 @@ from epochal.config import set_backend, set_num_threads, set_winograd
 
 if TYPE_CHECKING:
     from epochal import keras, tf
+    from epochal.learn.profile_function import profile
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "info", "keras", "set_backend", "set_num_threads", "set_winograd", "tf"]
+__all__ = ["__version__", "info", "keras", "profile", "set_backend", "set_num_threads", "set_winograd", "tf"]
 
 _LAZY = ("keras", "tf", "tensor", "tree")
 
@@ -25,11 +26,13 @@ _LAZY = ("keras", "tf", "tensor", "tree")
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
         return importlib.import_module(f"epochal.{name}")
+    if name == "profile":
+        return importlib.import_module("epochal.learn.profile_function").profile
     raise AttributeError(f"module 'epochal' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY})
+    return sorted({*globals(), *_LAZY, "profile"})
 
 
 def info() -> dict[str, Any]:

@@ -6,10 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from epochal import config
-from epochal.backends.base import get as get_backend
 from epochal.compile import optimise, optimise_accounted
-from epochal.errors import NotSupportedError
 from epochal.ir import Program
 from epochal.keras import settings
 from epochal.keras.trainer.arguments import at_once, check_counts
@@ -18,6 +15,7 @@ from epochal.keras.trainer.examples import example_inputs, example_targets
 from epochal.keras.trainer.steps import Steps
 from epochal.learn.explanation import Explanation, sections_of
 from epochal.learn.profile import Profile
+from epochal.learn.profile_function import compiling_engine
 from epochal.learn.step import batch_body, new_counter, rows_body, specification, trace_step
 from epochal.tensor import Variable
 
@@ -88,7 +86,7 @@ class Inspection(Steps):
         kind = "predict" if y is None else "train"
         if kind == "train":
             self._require_compiled("profile")
-        backend = _compiling_engine("profile")
+        backend = compiling_engine("profile")
         data = ArrayData(x, y, sample_weight).direct()
         size = min(batch_size or DEFAULT_BATCH_SIZE, data.rows)
         program, variables = self._traced_step(kind, data, size)
@@ -136,7 +134,7 @@ class Inspection(Steps):
             ...
         """
         check_counts(batch_size=batch_size)
-        backend = _compiling_engine("explain")
+        backend = compiling_engine("explain")
         size = batch_size or DEFAULT_BATCH_SIZE
         inputs = example_inputs(self, x, size)
         self._ensure_built(ArrayData(inputs))
@@ -158,13 +156,3 @@ class Inspection(Steps):
             sections += sections_of(name, program, optimised, accounts, plan, self.name, frozen)  # type: ignore[attr-defined]
         title = f"Model '{self.name}', {min(size, ArrayData(inputs).rows)} samples a step"  # type: ignore[attr-defined]
         return Explanation(title, sections)
-
-
-def _compiling_engine(method: str) -> Any:
-    backend = get_backend(config.backend())
-    if not hasattr(backend, method):
-        raise NotSupportedError(
-            f"`{method}` looks at compiled programs, and the engine {backend.name!r} does not compile. "
-            "Choose the native one: epochal.config.set_backend('native')."
-        )
-    return backend
