@@ -15,9 +15,7 @@ SHORT = {"keras-tensorflow": "keras-tf", "torch-compiled": "compiled", "onnxrunt
 
 def number(value: float) -> str:
     """Three digits, without an exponent where that is short."""
-    if value >= 999.5:
-        return f"{value:.0f}"
-    return f"{value:.3g}" if value >= 1e-3 else f"{value:.2g}"
+    return f"{value:.0f}" if value >= 999.5 else f"{value:.3g}"
 
 
 def shown(one: Measurement, value: float) -> str:
