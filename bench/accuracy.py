@@ -39,15 +39,20 @@ NUMPY = {
     "sinh": np.sinh, "cosh": np.cosh, "asinh": np.arcsinh, "acosh": np.arccosh, "atanh": np.arctanh,
     "erf": None, "erfc": None, "pow": np.power, "atan2": np.arctan2,
 }  # fmt: skip
+
+
+def bent(x):
+    return x + mpmath.mpf(44715) / 10**6 * x**3
+
+
 SCALAR = {"erf": math.erf, "erfc": math.erfc}
 EXACT = {
     "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)), "pow": mpmath.power, "atan2": mpmath.atan2,
     **{name: getattr(mpmath, name) for name in (*NUMPY.keys() - {"sigmoid", "pow", "atan2", "log1p"},)},
     "normal_cdf": lambda x: mpmath.erfc(-x / mpmath.sqrt(2)) / 2,
-    "normal_cdf_tanh": lambda x: 1 / (1 + mpmath.exp(-2 * mpmath.sqrt(2 / mpmath.pi) * x * (1 + CUBIC * x * x))),
+    "normal_cdf_tanh": lambda x: 1 / (1 + mpmath.exp(-2 * mpmath.sqrt(2 / mpmath.pi) * bent(x))),
     "log1p": mpmath.log1p,
 }  # fmt: skip
-CUBIC = mpmath.mpf(44715) / 10**6
 NAMES = [*NUMPY, "normal_cdf", "normal_cdf_tanh"]
 
 

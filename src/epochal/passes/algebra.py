@@ -18,7 +18,20 @@ from epochal.topi.inventory import BUILD
 
 # Results of these operators are never -0.0.
 _NEVER_NEGATIVE_ZERO = frozenset(
-    {"abs", "square", "exp", "sigmoid", "softmax", "softplus", "relu", "cosh", "erfc", "random_uniform", "logsumexp"}
+    {
+        "abs",
+        "square",
+        "exp",
+        "sigmoid",
+        "softmax",
+        "softplus",
+        "relu",
+        "cosh",
+        "erfc",
+        "normal_cdf",
+        "random_uniform",
+        "logsumexp",
+    }
 )
 # Results of these are >= 0, or NaN.
 _NONNEGATIVE = _NEVER_NEGATIVE_ZERO - {"logsumexp"}

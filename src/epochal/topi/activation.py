@@ -65,14 +65,18 @@ def _gradient(curvature: Callable[..., Value]) -> Callable[..., list[Value | Non
 # (1 + tanh(u)) / 2 with u = sqrt(2 / pi) (x + 0.044715 x^3). That is sigmoid(2 u), which stays exact as it vanishes.
 
 
+def _normal_cdf(x: float) -> float:
+    """By erfc: one plus erf would lose the digits of what is left of it below zero."""
+    return 0.5 * math.erfc(-float(x) * math.sqrt(0.5))
+
+
 def _gelu_reference(x: Array, *, approximate: bool = False) -> tuple[Array, Array]:
     square = x * x
     if approximate:
         share = 1.0 / (1.0 + np.exp(-2.0 * _SCALE * x * (1.0 + _CUBIC * square)))
         density = share * (1.0 - share) * (2.0 * _SCALE * (1.0 + 3.0 * _CUBIC * square))
     else:
-        bent = np.vectorize(math.erf, otypes=[x.dtype])(x * math.sqrt(0.5)) if x.size else x
-        share = 0.5 * (bent + 1.0)
+        share = np.vectorize(_normal_cdf, otypes=[x.dtype])(x) if x.size else x
         density = np.exp(-0.5 * square) * (0.5 * _SCALE)
     return x * share, share + x * density
 
@@ -81,10 +85,10 @@ def _gelu_decomposition(build: Build, inputs: Sequence[Value], *, approximate: b
     (x,) = single(build, *inputs)
     square = build.mul(x, x)
     if approximate:
-        share = build.sigmoid(_twice_bent(build, x, square))
+        share = build.normal_cdf_tanh(x)
         density = build.mul(build.mul(share, build.sub(1.0, share)), _rise(build, square))
     else:
-        share = build.mul(build.add(build.erf(build.mul(x, math.sqrt(0.5))), 1.0), 0.5)
+        share = build.normal_cdf(x)
         density = build.mul(build.exp(build.mul(square, -0.5)), 0.5 * _SCALE)
     slope = build.add(share, build.mul(x, density))
     return rounded(build, build.mul(x, share), inputs[0]), rounded(build, slope, inputs[0])

@@ -16,6 +16,8 @@ from epochal.topi._rules import ANY, BOOL, FLOAT, INTEGER, NUMBER, check_dtype, 
 # gradient(build, cotangent, x, y) -> cotangent of x
 UnaryGradient: TypeAlias = Callable[[Build, Value, Value, Value], Value]
 
+_DENSITY = 1.0 / math.sqrt(2.0 * math.pi)
+_CUBIC = 0.044715
 ELEMENTWISE = frozenset({"elementwise"})
 SPECIAL = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -1.0, 0.5, 1.5, 2.5, -2.5, 60.0, -60.0, 1e-20])
 
@@ -86,6 +88,17 @@ def _each(function: Callable[[float], float]) -> Callable[[Array], Array]:
     """A function of Python floats, applied to each element in double precision."""
     ufunc = np.frompyfunc(function, 1, 1)
     return lambda x: np.asarray(ufunc(x.astype(np.float64)), dtype=x.dtype)
+
+
+def _normal_cdf_tanh(x: Array) -> Array:
+    wide = x.astype(np.float64)
+    return np.asarray(1.0 / (1.0 + np.exp(-4.0 * _DENSITY * wide * (1.0 + _CUBIC * wide * wide))), dtype=x.dtype)
+
+
+def _bend(build: Build, x: Value) -> Value:
+    """The derivative of 2 u = 2 sqrt(2 / pi) (x + 0.044715 x^3)."""
+    result: Value = build.add(build.mul(build.square(x), 12.0 * _DENSITY * _CUBIC), 4.0 * _DENSITY)
+    return result
 
 
 def _round(x: Array) -> Array:
@@ -182,6 +195,16 @@ erf = unary(
 erfc = unary(
     "erfc", "1 - erf(x), exact for large x.", _each(math.erfc),
     lambda build, g, x, y: build.mul(g, _erf_slope(build, x, -1.0)),
+)  # fmt: skip
+normal_cdf = unary(
+    "normal_cdf", "The standard normal distribution function, erfc(-x / sqrt(2)) / 2.",
+    _each(lambda x: 0.5 * math.erfc(-x * math.sqrt(0.5))),
+    lambda build, g, x, y: build.mul(g, build.mul(build.exp(build.mul(build.square(x), -0.5)), _DENSITY)),
+)  # fmt: skip
+normal_cdf_tanh = unary(
+    "normal_cdf_tanh", "What comes close to it: sigmoid(2 u) with u = sqrt(2 / pi) (x + 0.044715 x^3).",
+    _normal_cdf_tanh,
+    lambda build, g, x, y: build.mul(g, build.mul(build.mul(y, build.sub(1.0, y)), _bend(build, x))),
 )  # fmt: skip
 relu = unary(
     "relu", "max(x, 0); NaN stays; the gradient at 0 is 0.", _relu,

@@ -128,6 +128,26 @@ def test_error_functions(name, function, dtype):
     assert units_in_last_place(compiled(name, dtype)(x), expected) <= bound
 
 
+def normal_cdf(x):
+    return 0.5 * np.array([math.erfc(-value * math.sqrt(0.5)) for value in x])
+
+
+def normal_cdf_tanh(x):
+    return 1 / (1 + np.exp(-2 * math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+
+
+@pytest.mark.parametrize(("name", "function", "least"), [
+    ("normal_cdf", normal_cdf, -12.5), ("normal_cdf_tanh", normal_cdf_tanh, -9.9),
+])  # fmt: skip
+def test_gelu_and_its_share(name, function, least):
+    """In float32; what is left far below zero is as exact as the rest."""
+    x = np.concatenate([np.linspace(least, 8.0, 1 << 13), samples((least, 8.0), dtypes.float32, 1 << 13)])
+    x = x.astype(np.float32)
+    actual, expected = compiled(name, dtypes.float32)(x), function(x.astype(np.float64))
+    assert units_in_last_place(actual, expected) <= 2.0
+    assert units_in_last_place(actual * x, expected * x) <= 2.0
+
+
 @pytest.mark.parametrize("dtype", FLOATS, ids=str)
 @pytest.mark.parametrize("name", CASES)
 def test_special_values(name, dtype):

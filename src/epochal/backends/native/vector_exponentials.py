@@ -9,6 +9,7 @@ from epochal.backends.native.coefficients import (
     ERF_DOUBLE,
     ERF_FLOAT,
     ERFC_DOUBLE,
+    ERFC_LOW,
     EXP_DOUBLE,
     EXP_FLOAT,
     LOG_ERFC_FLOAT,
@@ -37,6 +38,17 @@ def exp_parts(m: Math, x: Register, low: Register | None = None) -> tuple[Regist
     return n, m.fma(m.mul(r, r), tail, r)
 
 
+def exp_sum(m: Math, x: Register, low: Register) -> tuple[Register, Register, Register]:
+    """`exp_parts`, and what the rounding of the reduced argument lost, as a part of the result's size."""
+    number, n = m.nearest(x, _LOG2_E)
+    first = m.fma(number, -LN2_HIGH[m.kind], x)
+    low = m.fma(number, -LN2_LOW[m.kind], low)
+    r = m.add(first, low)
+    lost = m.add(m.sub(first, r), low)
+    tail = m.polynomial(EXP_FLOAT if m.kind == "float" else EXP_DOUBLE, r)
+    return n, m.fma(m.mul(r, r), tail, r), lost
+
+
 def exp(writer: Writer, x: Register) -> Register:
     m = Math(writer, x)
     n, p = exp_parts(m, m.clamp(x, *((-104.0, 89.0) if m.kind == "float" else (-746.0, 710.0))))
@@ -52,10 +64,10 @@ def expm1(writer: Writer, x: Register) -> Register:
     return m.pick(m.test("olt", m.abs(x), 2.0 ** (-m.bits - 2)), x, result)
 
 
-def one_plus_exp(m: Math, x: Register, low: Register | None = None) -> Register:
-    """1 + exp(x + low), for abs(x) below 88 (709): 2^n p + (2^n + 1) for a small x, where the sum in brackets is
+def _one_plus_exp(m: Math, x: Register) -> Register:
+    """1 + exp(x), for abs(x) below 88 (709): 2^n p + (2^n + 1) for a small x, where the sum in brackets is
     exact, and (2^n p + 1) + 2^n for a large one, where 1 hardly counts."""
-    n, p = exp_parts(m, x, low)
+    n, p = exp_parts(m, x)
     power = m.power_of_two(n)
     small = m.test("olt", x, 8.0)
     inner = m.fma(power, p, m.pick(small, m.add(power, 1.0), 1.0))
@@ -78,7 +90,7 @@ def sigmoid(writer: Writer, x: Register) -> Register:
     """1 / (1 + exp(-x)); results too small for a normal number are zero."""
     m = Math(writer, x)
     least, most = (-87.33654475055310, 88.0) if m.kind == "float" else (-708.3964185322641, 709.0)
-    result = m.div(1.0, one_plus_exp(m, m.negate(m.clamp(x, least, most - 1.0))))
+    result = m.div(1.0, _one_plus_exp(m, m.negate(m.clamp(x, least, most - 1.0))))
     return m.pick(m.test("olt", x, least), 0.0, result)
 
 
@@ -114,16 +126,18 @@ def gaussian_tail(m: Math, x: Register, x_low: Register, square: Register, squar
     The square's own rounding would count as often as the square is large; the quotient's is carried along, so that
     little more than the last sum's is left.
     """
-    n, p = exp_parts(m, m.negate(square), m.negate(square_low))
+    n, p, error = exp_sum(m, m.negate(square), m.negate(square_low))
     u = m.div(m.sub(x, 2.0), m.add(x, 2.0))
     first, rest = ERFC_DOUBLE[0], m.mul(u, m.polynomial(ERFC_DOUBLE[1:], u))
     top, top_low = m.ordered_total(first, rest)
+    top_low = m.add(top_low, ERFC_LOW)
     bottom, bottom_low = m.total(m.add(x, x), 1.0)
     bottom_low = m.fma(x_low, 2.0, bottom_low)
     inverse = m.div(1.0, bottom)
     quotient = m.mul(top, inverse)
     remainder = m.add(m.minus_product(quotient, bottom, top), m.minus_product(quotient, bottom_low, top_low))
-    low = m.fma(quotient, p, m.mul(remainder, inverse))
+    low = m.fma(remainder, inverse, m.mul(quotient, error))
+    low = m.fma(quotient, p, m.fma(low, p, low))
     return m.scale(m.add(quotient, low), n)
 
 

@@ -28,6 +28,7 @@ from epochal.backends.native.vector_angles import (
 from epochal.backends.native.vector_base import INFINITY, NAN, Math
 from epochal.backends.native.vector_exponentials import cosh, erf, erfc, exp, expm1, sigmoid, sinh, tanh
 from epochal.backends.native.vector_logarithms import acosh, asinh, atanh, log, log1p, power, single_power
+from epochal.backends.native.vector_normal import normal_cdf, normal_cdf_tanh
 
 Function = Callable[..., Register]
 
@@ -53,6 +54,8 @@ FUNCTIONS: dict[str, Function] = {
     "sigmoid": sigmoid,
     "erf": erf,
     "erfc": _widened(erfc),
+    "normal_cdf": normal_cdf,
+    "normal_cdf_tanh": normal_cdf_tanh,
     "sin": _widened(sin, single_sin),
     "cos": _widened(cos, single_cos),
     "tan": _widened(tan, single_tan),
