@@ -41,7 +41,8 @@ def measured(monkeypatch, quick_peak):
     return asked
 
 
-def test_epochal_is_measured_and_the_files_say_so(quick_peak, tmp_path, capsys):
+def test_epochal_is_measured_and_the_files_say_so(quick_peak, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(command, "LEAST_SECONDS", 0.01)
     kept, page = tmp_path / "measured.json", tmp_path / "page.html"
     assert bench("mlp", *FEW, "--json", str(kept), "--html", str(page)) == 0
     printed = capsys.readouterr().out

@@ -28,6 +28,7 @@ from epochal.cli.bench.peers.workloads import BY_NAME, WORKLOADS
 from epochal.cli.bench.results import Measurement, Results, load
 
 GROUPS = {"training": ("training",), "inference": ("one", "batch"), "first": ("first", "step"), "memory": ("memory",)}
+LEAST_SECONDS = 0.5  # what repeats is measured at least this long
 ATTEMPTS = 2  # at what happens once in a process: the first epoch, the first step
 LONG_SECONDS = 20  # a process that takes longer is not tried again
 TOLERANCE = 2e-3  # of the largest output: engines add in different orders
@@ -170,6 +171,7 @@ class Session:
             "workload": name,
             "task": task,
             "repeat": self.arguments.repeat,
+            "least_seconds": LEAST_SECONDS,
             "threads": self.threads,
             "steps": self.arguments.steps or 0,
             "weights": weights,

@@ -21,7 +21,6 @@ from . import weights
 from .quiet import undisturbed
 from .workloads import BY_NAME, Workload
 
-LEAST_SECONDS = 0.5  # measured at least this long
 BLOCK_SECONDS = 0.002  # a block of inference calls takes at least this long
 SAMPLED = 32  # outputs that are compared between engines
 
@@ -30,8 +29,8 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     """Runs a job.
 
     Args:
-        job: ``peer``, ``engine`` (module and class), ``workload``, ``task``, ``repeat``, ``threads``, ``steps`` (0: the
-            workload's own), ``weights`` (a file or ``""``).
+        job: ``peer``, ``engine`` (module and class), ``workload``, ``task``, ``repeat``, ``least_seconds`` (of measuring),
+            ``threads``, ``steps`` (0: the workload's own), ``weights`` (a file or ``""``).
 
     Returns:
         Numbers: times in seconds, memory in bytes.
@@ -82,7 +81,7 @@ def _training(engine: Any, workload: Workload, job: dict[str, Any]) -> dict[str,
     """The best of some epochs after one that warms up, a step."""
     trainer = _trainer(engine, workload, job)
     trainer.epoch()
-    seconds, others = undisturbed(lambda: _times(trainer.epoch, job["repeat"]))
+    seconds, others = undisturbed(lambda: _times(trainer.epoch, job))
     times = [one / _steps(workload, job) for one in seconds]
     facts = {**trainer.facts}
     if "training_operations" in facts:
@@ -109,7 +108,7 @@ def _inference(engine: Any, workload: Workload, job: dict[str, Any]) -> dict[str
     x, _ = workload.data(max(count, 1))
     given = weights.load(Path(job["weights"])) if job["weights"] else None
     ways, outputs, facts = engine.predictor(workload, x, given)
-    measured = [undisturbed(partial(_blocks, way, job["repeat"])) for way in ways]
+    measured = [undisturbed(partial(_blocks, way, job)) for way in ways]
     best, others = min(measured, key=lambda found: min(found[0]))
     found = np.asarray(outputs())
     if "inference_operations" in facts:
@@ -119,7 +118,7 @@ def _inference(engine: Any, workload: Workload, job: dict[str, Any]) -> dict[str
     return {"seconds": min(best), "median": float(np.median(best)), "others": others, **facts, **compared}
 
 
-def _blocks(run: Callable[[], Any], repeat: int) -> list[float]:
+def _blocks(run: Callable[[], Any], job: dict[str, Any]) -> list[float]:
     """Seconds a call, of many short blocks of calls, warm."""
     for _ in range(3):
         run()
@@ -131,13 +130,13 @@ def _blocks(run: Callable[[], Any], repeat: int) -> list[float]:
         for _ in range(calls):
             run()
 
-    return [seconds / calls for seconds in _times(block, repeat)]
+    return [seconds / calls for seconds in _times(block, job)]
 
 
-def _times(run: Callable[[], Any], repeat: int) -> list[float]:
-    """Seconds of each of `repeat` runs, and of more if those were quick: a neighbour disturbs some of them."""
+def _times(run: Callable[[], Any], job: dict[str, Any]) -> list[float]:
+    """Seconds of each of ``repeat`` runs, and of more if those were quick: a neighbour disturbs some of them."""
     times: list[float] = []
-    while len(times) < repeat or sum(times) < LEAST_SECONDS:
+    while len(times) < job["repeat"] or sum(times) < job["least_seconds"]:
         start = time.perf_counter()
         run()
         times.append(time.perf_counter() - start)
