@@ -23,6 +23,9 @@ LIMIT_ENTRIES = 20_000
 LOOK_SECONDS = 3600
 """How often the folder is looked through; at once where this process alone has written an eighth of the limit."""
 
+# Links and pipes that someone has put there are not followed, nor waited for.
+_OPEN = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
+
 _MAGIC = b"epochal object 1\n"
 _CHECKSUM = 16
 _TOUCH_SECONDS = 24 * 3600
@@ -50,11 +53,14 @@ class ObjectCache:
             return None
         path = os.path.join(folder, key)
         try:
-            with open(path, "rb") as file:
+            with os.fdopen(os.open(path, _OPEN), "rb") as file:
+                status = os.fstat(file.fileno())
+                if not stat.S_ISREG(status.st_mode) or not _is_private(status):
+                    return None
                 data = file.read()
-                age = time.time() - os.fstat(file.fileno()).st_mtime
         except OSError:
             return None
+        age = time.time() - status.st_mtime
         start = len(_MAGIC) + _CHECKSUM
         body = data[start:]
         if data[: len(_MAGIC)] != _MAGIC or data[len(_MAGIC) : start] != _checksum(key, body):
@@ -76,10 +82,12 @@ class ObjectCache:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(data)
             os.replace(temporary, os.path.join(folder, key))
-        except OSError:
+        except BaseException as error:
             if temporary is not None:
                 _remove(temporary)
-            return
+            if isinstance(error, OSError):
+                return
+            raise  # Ctrl-C leaves nothing behind either
         self._account(folder, len(data))
 
     def _folder(self, create: bool = False) -> str | None:

@@ -7,8 +7,10 @@ in use, so calls from several threads are safe and none allocates anew.
 from __future__ import annotations
 
 import ctypes
+import signal
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -266,25 +268,38 @@ class Workspace:
             self.views = [self._view(result, arguments, state) for result in self._results]
 
     def run(self, count: int) -> None:
-        """Runs the table; the workers are at rest when it returns."""
+        """Runs the table; the workers are at rest when it returns.
+
+        Ctrl-C is met between runs: a step is done wholly or not at all.
+        """
+        if self._table.calls:
+            with _interrupts_held():
+                self._run(count)
+        else:
+            self._run(count)
+
+    def _run(self, count: int) -> None:
         if self._stale:
             self._aim()
+        self._stale = True  # loops may leave pointers in mid-way, until the table has come to its end
         if self.threads == 1:
             status = self._launch(self._address, count)
             if status:
                 self._go_on(status)
+            self._stale = False
             return
         pool = workers.pool()  # another one after a fork
         team = pool.take(self.threads - 1, self._runtime)
         try:
             if team != self._team:
-                self._team = team
                 self._context[driver.CONTEXT_MAILBOXES : driver.CONTEXT_MAILBOXES + len(team)] = [
                     worker.address for worker in team
                 ]
+                self._team = team
             status = self._launch(self._address, count)
             if status:
                 self._go_on(status)
+            self._stale = False
         finally:
             pool.give_back(team)
 
@@ -303,14 +318,12 @@ class Workspace:
 
     def _go_on(self, status: int) -> None:
         """Serves call-outs until the end of the run, or raises the error."""
-        self._stale = True  # loops may have left pointers in mid-way
         while status > 0:
             step, slot = self._table.calls[status - 1]
             self._call(step, slot)
             status = self._launch(self._address, 0)
         if status < 0:
             raise ExecutionError(self._explain(-status))
-        self._stale = False
 
     def _explain(self, code: int) -> str:
         record = int(self._context[driver.CONTEXT_BLAME]) - 1
@@ -351,6 +364,19 @@ class Workspace:
         else:
             given = (state if buffer.kind == "state" else arguments)[buffer.index]
         return given.reshape(type_.shape)  # type: ignore[arg-type]
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Ctrl-C waits: where Python computes some of a step, it would be met in the middle of it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _Check:

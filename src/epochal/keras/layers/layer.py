@@ -578,13 +578,19 @@ def _wrap_build(build: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(build)
     def wrapped(self: Any, *args: Any, **kwargs: Any) -> Any:
         self._check_initialised()
-        with contexts.eagerly(), self._open_name_scope():
-            result = build(self, *args, **kwargs)
-        bound = signature.bind(self, *args, **kwargs)
-        bound.apply_defaults()
-        shapes = {name: value for name, value in list(bound.arguments.items())[1:] if value is not None}
-        object.__setattr__(self, "_build_shapes", {name: as_shape(value) for name, value in shapes.items()})
-        self.built = True
+        tracked, built = self._tracker.snapshot(), self.built
+        try:
+            with contexts.eagerly(), self._open_name_scope():
+                result = build(self, *args, **kwargs)
+            bound = signature.bind(self, *args, **kwargs)
+            bound.apply_defaults()
+            shapes = {name: value for name, value in list(bound.arguments.items())[1:] if value is not None}
+            object.__setattr__(self, "_build_shapes", {name: as_shape(value) for name, value in shapes.items()})
+            self.built = True
+        except BaseException:  # Ctrl-C as well: what is built again must not have weights twice
+            self._tracker.restore(tracked)
+            object.__setattr__(self, "built", built)
+            raise
         return result
 
     wrapped.__signature__ = signature  # type: ignore[attr-defined]

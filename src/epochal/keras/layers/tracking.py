@@ -32,6 +32,15 @@ class Tracker:
             return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
         return value
 
+    def snapshot(self) -> list[list[Any]]:
+        """What is noted now, for `restore`."""
+        return [list(found) for _, found in self.kinds.values()]
+
+    def restore(self, snapshot: list[list[Any]]) -> None:
+        """Forgets what has been noted since."""
+        for (_, found), before in zip(self.kinds.values(), snapshot, strict=True):
+            found[:] = before
+
     def concerns(self, value: Any) -> bool:
         """Whether `value` is of a tracked kind or may contain such."""
         return isinstance(value, (list, dict, tuple)) or any(is_kind(value) for is_kind, _ in self.kinds.values())

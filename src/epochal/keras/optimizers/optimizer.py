@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,22 @@ from epochal.keras.optimizers.schedules import deserialize as deserialize_schedu
 from epochal.keras.saving.serialization import serialize_keras_object
 from epochal.learn import optimizers as rules
 from epochal.tensor import Tensor, Variable, convert, functions
+
+
+def _wrap_build(build: Callable[..., None]) -> Callable[..., None]:
+    """`build` done wholly or not at all: it may meet the end of memory, or Ctrl-C."""
+
+    @functools.wraps(build)
+    def wrapped(self: Any, *args: Any, **kwargs: Any) -> None:
+        before, built = len(self._variables), self.built
+        try:
+            build(self, *args, **kwargs)
+        except BaseException:
+            del self._variables[before:]
+            self.built = built
+            raise
+
+    return wrapped
 
 
 class Optimizer:
@@ -145,6 +162,11 @@ class Optimizer:
         if isinstance(self._learning_rate, Variable):
             return self._learning_rate.value
         return self._learning_rate()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "build" in cls.__dict__:
+            cls.build = _wrap_build(cls.__dict__["build"])  # type: ignore[method-assign]
 
     def build(self, variables: Sequence[Variable]) -> None:
         """Makes the slots of `variables`. Subclasses call this first."""
