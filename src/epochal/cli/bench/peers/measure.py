@@ -29,7 +29,7 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     """Runs a job.
 
     Args:
-        job: ``peer``, ``engine`` (module and class), ``workload``, ``task``, ``repeat``, ``least_seconds`` (of measuring),
+        job: ``peer``, ``engine`` (module and class), ``workload``, ``task``, ``repeat``, ``least_seconds``,
             ``threads``, ``steps`` (0: the workload's own), ``weights`` (a file or ``""``).
 
     Returns:
