@@ -15,6 +15,7 @@ from epochal.backends.native.fusion_epilogue import epilogue_of
 from epochal.backends.native.fusion_group import (
     Analysis,
     Group,
+    Join,
     NotFusableError,
     analyse,
     evaluations,
@@ -24,6 +25,7 @@ from epochal.backends.native.fusion_group import (
     operands,
     waste,
 )
+from epochal.backends.native.fusion_joins import joined, parts_of
 from epochal.backends.native.fusion_kernel import memory_root
 from epochal.backends.native.fusion_order import ItemOrder
 from epochal.backends.native.fusion_rules import (
@@ -78,6 +80,12 @@ class Fusion:
         self.readers: dict[Value, dict[Group, None]] = {}
         self.foreign_readers: dict[Value, list[Node]] = {}
         self.host: dict[Value, Group] = {}
+        self.users: dict[Value, list[Node]] = {}
+        for node in nodes:
+            for value in node.inputs:
+                self.users.setdefault(value, []).append(node)
+        self.placed: set[Node] = set()  # concatenations that have a group already
+        self.parts: set[Value] = set()  # of those: their group is their host
         self.foreign: list[Node] = []
         self._products: dict[Node, Group] = {}
         self._order: ItemOrder[Group | Node] = ItemOrder(self._successors)
@@ -167,9 +175,9 @@ class Fusion:
                 self._read(group, operand)
 
     def _loop(self, node: Node) -> None:
-        if not self._used(node):
-            return
         value = node.outputs[0]
+        if not self._used(node) or node in self.placed or (value in self.parts and self._part(node)):
+            return
         readers = list(self.readers.get(value, {}))
         if len(readers) > 1:
             readers = self._merge_readers(readers)
@@ -207,12 +215,53 @@ class Fusion:
                 self._join(group, node, step)
                 self.host[value] = group
                 return
+        found = joined(node, self.users, self._is_computed)
+        if found is not None:
+            self._store_parts(found)
+            return
         where = space(node) if is_reduction(node) else Space(sizes(value), frozenset())
         group = Group(where, {}, {value: None})
         self.groups[group] = None
         self._order.add_first(group)
         self.host[value] = group
         self._join(group, node)
+
+    def _is_computed(self, value: Value) -> bool:
+        node = value.node
+        return "elementwise" in node.operator.traits and is_loop(node) and node not in self.products
+
+    def _store_parts(self, nodes: Sequence[Node]) -> None:
+        """A group for the parts of concatenations, each stored where it belongs."""
+        parts = parts_of(nodes)
+        shape = sizes(parts[0])
+        group = Group(Space(shape, frozenset()), {}, dict.fromkeys(parts))
+        self.groups[group] = None
+        for node in nodes:
+            axis, whole = node.parameters["axis"], node.outputs[0]
+            for number, value in enumerate(node.inputs):
+                group.joins[value] = (*group.joins.get(value, ()), Join(whole, axis, number * shape[axis]))
+            self.stored.add(whole)
+            self.host[whole] = group
+            self.placed.add(node)
+        for value in parts:
+            self.host[value] = group
+            self.parts.add(value)
+            self._read(group, value)
+        self._order.add_first(group)
+
+    def _part(self, node: Node) -> bool:
+        """Computes a part where it is stored, if nothing stands against that; else its group reads it like others."""
+        value = node.outputs[0]
+        group = self.host[value]
+        others = self._others(value, group)
+        if self._order.reaches(others, group):
+            return False
+        if others or value in self.stored:  # in a place of its own, too
+            self._order.put_before(group, others)
+            group.joins[value] = (*group.joins[value], Join(value, 0, 0))
+            self.stored.add(value)
+        self._join(group, node, self._trial(group, node, False))
+        return True
 
     # What is allowed
 
@@ -229,7 +278,7 @@ class Fusion:
 
     def _trial(self, group: Group, node: Node, root: bool) -> Step | None:
         """What adding a node to a group would change, if the group stays a good nest."""
-        if len(group.members) >= MOST_MEMBERS:
+        if len(group.members) >= MOST_MEMBERS or group.reads_its_own(node.inputs):
             return None
         if not is_reduction(node) and node.operator.name != "reshape":
             try:
@@ -365,7 +414,8 @@ class Fusion:
         earlier, later = (first, second) if self._order.is_before(first, second) else (second, first)
         if self._order.reaches(self._between(earlier, later), later):
             return False
-        merged = Group(first.space, {**second.members, **first.members}, {**second.roots, **first.roots})
+        joins = {**second.joins, **first.joins}
+        merged = Group(first.space, {**second.members, **first.members}, {**second.roots, **first.roots}, joins=joins)
         try:
             analysis = analyse(merged)
         except NotFusableError:
@@ -374,7 +424,7 @@ class Fusion:
             return False
         if not shape_pays(analysis):
             return False
-        if any(memory_root(read) in merged.roots for read in analysis.inputs):
+        if any(memory_root(read) in merged.roots for read in analysis.inputs) or merged.reads_its_own(analysis.inputs):
             return False  # one reads a result of the other under another name
         for demand in analysis.order:
             if demand.value in merged.roots and not is_identity(analysis, demand):
@@ -386,9 +436,10 @@ class Fusion:
         self._order.unite(first, second, self._between(earlier, later))
         first.members.update(second.members)
         first.roots.update(second.roots)
+        first.joins.update(second.joins)
         first.repeated = max(first.repeated, second.repeated)
         first.analysis = None
-        for root in second.roots:
+        for root in (*second.roots, *second.results):
             self.host[root] = first
         for groups in self.readers.values():
             if second in groups:
@@ -402,7 +453,7 @@ class Fusion:
         """Who reads what an item stores."""
         roots: Iterable[Value]
         if isinstance(item, Group):
-            roots = item.roots if item.product is None else (*item.roots, *item.product.outputs)
+            roots = item.results if item.product is None else (*item.roots, *item.product.outputs)
         else:
             roots = item.outputs
         for root in roots:
@@ -430,7 +481,7 @@ class Fusion:
         value = node.outputs[0]
         for group in list(self.readers.get(value, {})):
             computed = [member for member in group.members if member.operator.name not in VIEWS]
-            if group.product is not None or group.space.reduced or len(computed) > MOST_IN_EPILOGUE:
+            if group.product is not None or group.space.reduced or group.joins or len(computed) > MOST_IN_EPILOGUE:
                 continue
             others = self._others(value, group)
             if self._order.reaches(others, group):

@@ -11,8 +11,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from epochal.backends.native.elementwise import COSTS
+from epochal.backends.native.inplace import root
 from epochal.backends.native.loops_values import splat_element
 from epochal.backends.native.movement import (
     ZERO,
@@ -127,6 +129,14 @@ def _identity(atoms: Sequence[Atom], shape: Sequence[int]) -> Index:
     return reshape_index(index, [atom.size for atom in atoms], shape)
 
 
+class Join(NamedTuple):
+    """Where a root lies in a concatenation that is never made otherwise: from `start` on along `axis` of `whole`."""
+
+    whole: Value
+    axis: int
+    start: int
+
+
 @dataclass(eq=False)
 class Group:
     """Nodes computed in one nest.
@@ -135,6 +145,7 @@ class Group:
         space: Shape and reduced axes.
         members: Nodes computed in it; others' values are read.
         roots: Values stored, in order.
+        joins: Roots that are stored as parts of other values.
         product: For a product or convolution with these nodes as its epilogue: that node.
         repeated: Cost of nodes computed in other groups, too.
         analysis: The last one, of a subset of the members: adding a node that is no reshape and no reduction only
@@ -151,6 +162,21 @@ class Group:
     analysis: Analysis | None = None
     reads: dict[Value, dict[Demand, None]] = field(default_factory=dict)
     wasted: float = 0.0
+    joins: dict[Value, tuple[Join, ...]] = field(default_factory=dict)
+
+    @property
+    def results(self) -> list[Value]:
+        """What is in memory afterwards: the roots, or what they are parts of."""
+        return list(dict.fromkeys(result for root in self.roots for result in self.results_of(root)))
+
+    def results_of(self, root: Value) -> list[Value]:
+        """What one root is stored in."""
+        return [join.whole for join in self.joins[root]] if root in self.joins else [root]
+
+    def reads_its_own(self, reads: Iterable[Value]) -> bool:
+        """Whether one of these is a value of which roots are parts."""
+        wholes = {join.whole for joins in self.joins.values() for join in joins}
+        return bool(wholes) and any(root(read) in wholes for read in reads)
 
     def settle(self, analysis: Analysis) -> None:
         """Takes over a new analysis of all members."""
@@ -171,7 +197,8 @@ class Group:
         """This group with one more node."""
         members = {**self.members, node: None}
         roots = {**self.roots, node.outputs[0]: None} if root else self.roots
-        return Group(self.space if space is None else space, members, roots, self.product, self.repeated)
+        space = self.space if space is None else space
+        return Group(space, members, roots, self.product, self.repeated, joins=self.joins)
 
 
 class NotFusableError(Exception):
@@ -188,6 +215,8 @@ class Analysis:
         loads: Demands of values that are read.
         levels: How many reductions must be finished before a demand's value is known.
         reductions: The reductions, with the index of their space and their level.
+        root_demands: What is stored.
+        stores: Where in memory: at which positions of which values (itself, or what it is a part of).
     """
 
     domain: Domain
@@ -196,6 +225,7 @@ class Analysis:
     levels: dict[Demand, int] = field(default_factory=dict)
     reductions: dict[Node, int] = field(default_factory=dict)
     root_demands: dict[Value, Demand] = field(default_factory=dict)
+    stores: dict[Value, list[tuple[Value, Affine]]] = field(default_factory=dict)
 
     def reduction_index(self, node: Node) -> Index:
         """The point at hand as an index into a reduction's space."""
@@ -233,10 +263,23 @@ def analyse(group: Group) -> Analysis:
             index = domain.kept_identity(shape) if on_kept else domain.identity(shape)
             demand = Demand(root, index)
             analysis.root_demands[root] = demand
+            analysis.stores[root] = _positions(demand, group.joins.get(root))
             _visit(group, analysis, demand)
     except NotAffineError as error:
         raise NotFusableError from error
     return analysis
+
+
+def _positions(demand: Demand, joins: Sequence[Join] | None) -> list[tuple[Value, Affine]]:
+    """Where a root's element is stored."""
+    if joins is None:
+        return [(demand.value, linear(demand.place, sizes(demand.value)))]
+    found = []
+    for join in joins:
+        place = list(demand.place)
+        place[join.axis] = place[join.axis].shifted(join.start)
+        found.append((join.whole, linear(tuple(place), sizes(join.whole))))
+    return found
 
 
 def _is_kept(root: Value, domain: Domain) -> bool:
@@ -337,7 +380,8 @@ def waste(analysis: Analysis) -> float:
 
 def affine_uses(analysis: Analysis) -> list[Affine]:
     """Every affine form that code will be written for."""
-    forms = [linear(demand.place, sizes(demand.value)) for demand in (*analysis.root_demands.values(), *analysis.loads)]
+    forms = [form for stores in analysis.stores.values() for _, form in stores]
+    forms += [linear(demand.place, sizes(demand.value)) for demand in analysis.loads]
     for demand in analysis.levels:  # constants too: they are not loaded, but written under conditions
         forms.extend(condition.affine for condition in demand.guard)
         for source in dynamics(demand):

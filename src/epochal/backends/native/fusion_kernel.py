@@ -9,7 +9,7 @@ from epochal.backends.native.emit import Register, Writer
 from epochal.backends.native.fusion_group import Analysis
 from epochal.backends.native.kernel import ALIASES, Kernel, Launch, Slabs, Target
 from epochal.backends.native.loops import Nest
-from epochal.backends.native.loops_plan import Plan, keeps_to_its_rows
+from epochal.backends.native.loops_plan import Plan, keeps_to_its_rows, stays
 from epochal.backends.native.movement import linear, sizes
 from epochal.ir import Value
 from epochal.ir.key import parameter_key
@@ -26,7 +26,7 @@ def nest_launch(plans: Sequence[Plan], needed: Container[Value], renamed: dict[V
         renamed: Results that stand in for another value, by that they are stored to.
     """
     renamed = renamed or {}
-    made = [root for plan in plans for root in plan.group.roots]
+    made = list(dict.fromkeys(result for plan in plans for result in plan.group.results))
     inside = set(made)
     originals = {original: copy for copy, original in renamed.items()}
     inputs: dict[Value, None] = {}
@@ -117,6 +117,10 @@ def _key(
                 digest.update(f"{output.type};".encode())
                 numbers[output] = len(numbers)
         digest.update(",".join(str(numbers[root]) for root in plan.group.roots).encode())
+        for part, joins in plan.group.joins.items():
+            for join in joins:
+                whole = numbers.setdefault(join.whole, len(numbers))
+                digest.update(f"{numbers[part]} in {whole} {join.whole.type} {join.axis} {join.start}".encode())
     for kind, values in (("out", outputs), ("scratch", scratch)):
         digest.update(f"{kind} {[numbers[value] for value in values]}".encode())
     return "nest" + digest.hexdigest()
@@ -129,7 +133,8 @@ def _slabs(plans: Sequence[Plan], inputs: Sequence[Value], outputs: Sequence[Val
         return None
     analysis = plan.analysis
     astray = {demand.value for demand in analysis.loads if not keeps_to_its_rows(plan, demand)}
-    astray.update(root for root, demand in analysis.root_demands.items() if not keeps_to_its_rows(plan, demand))
+    stores = [store for stores in analysis.stores.values() for store in stores]
+    astray.update(value for value, form in stores if not stays(plan, form, value.type.size))
     kept = frozenset(position for position, value in enumerate((*inputs, *outputs)) if value not in astray)
     return Slabs(plan.cut.rows, plan.cut.block, kept)
 
@@ -138,7 +143,9 @@ def _inplace(plans: Sequence[Plan], inputs: Sequence[Value], outputs: Sequence[V
     """Pairs that may share memory: nothing reads the input after the result's nest, which reads it in step."""
     pairs = set()
     for number, result in enumerate(outputs):
-        home = next(index for index, plan in enumerate(plans) if result in plan.group.roots)
+        home = next((index for index, plan in enumerate(plans) if result in plan.group.roots), None)
+        if home is None:
+            continue  # put together from parts
         for position, value in enumerate(inputs):
             if value.type.bytes != result.type.bytes or value.dtype.itemsize != result.dtype.itemsize:
                 continue
@@ -163,5 +170,4 @@ def _in_step(plan: Plan, value: Value, result: Value) -> bool:
 
 
 def _same_place(analysis: Analysis, index: tuple[object, ...], value: Value, result: Value) -> bool:
-    store = linear(analysis.root_demands[result].place, sizes(result))
-    return linear(index, sizes(value)) == store  # type: ignore[arg-type]
+    return [linear(index, sizes(value))] == [form for _, form in analysis.stores[result]]  # type: ignore[arg-type]

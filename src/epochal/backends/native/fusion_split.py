@@ -21,7 +21,7 @@ def split(plan: Plan) -> tuple[Launch, Plan, dict[Value, Value]] | None:
 
     ``None`` if one launch does as well.
     """
-    chunk = _chunk(plan)
+    chunk = 0 if plan.group.joins else _chunk(plan)
     if not chunk:
         return None
     parts = -(-plan.gone[0].size // chunk)

@@ -10,7 +10,7 @@ from epochal.backends.native.fusion_group import node_cost
 from epochal.backends.native.kernel import Target
 from epochal.backends.native.loops_plan import Plan, Stage
 from epochal.backends.native.loops_values import Lanes, Values
-from epochal.backends.native.movement import Atom, Demand, Index, linear, sizes
+from epochal.backends.native.movement import Atom, Demand, Index, sizes
 from epochal.backends.native.reduce import Reducer, State, element_demands, position_form
 from epochal.ir import Node, Value
 
@@ -178,17 +178,17 @@ class Nest:
         demands = self.plan.analysis.root_demands
         registers = [self.values.get(demands[root]) for root in roots]
         for root, register in zip(roots, registers, strict=True):
-            self._store_one(root, demands[root], register)
+            self._store_one(root, register)
 
-    def _store_one(self, root: Value, demand: Demand, register: Register) -> None:
-        form = linear(demand.place, sizes(root))
-        pointer = self.pointers[root]
-        if self._chunk is not None:
-            # A partial result: its chunk's copy of the result.
-            size = self.writer.constant(root.type.size, "i64")
-            offset = self.values.settle(self.writer.binary("mul", self._chunk, size))
-            pointer = self.values.settle(self.writer.offset(pointer, root.dtype, offset))
-        self.values.store(root, pointer, form, register)
+    def _store_one(self, root: Value, register: Register) -> None:
+        for result, form in self.plan.analysis.stores[root]:
+            pointer = self.pointers[result]
+            if self._chunk is not None:
+                # A partial result: its chunk's copy of the result.
+                size = self.writer.constant(root.type.size, "i64")
+                offset = self.values.settle(self.writer.binary("mul", self._chunk, size))
+                pointer = self.values.settle(self.writer.offset(pointer, root.dtype, offset))
+            self.values.store(root, pointer, form, register)
 
     def _visit(self, stage: Stage, states: dict[Node, State]) -> dict[Node, State]:
         """One point (a vector of them) of a stage."""
@@ -206,7 +206,8 @@ class Nest:
         demands = self.plan.analysis.root_demands
         registers = [values.get(demands[root]) for root in stage.roots]
         for root, register in zip(stage.roots, registers, strict=True):
-            values.store(root, self.pointers[root], linear(demands[root].place, sizes(root)), register)
+            for held, form in self.plan.analysis.stores[root]:
+                values.store(root, self.pointers[held], form, register)
         return result
 
     def _column_stage(self, stage: Stage) -> None:

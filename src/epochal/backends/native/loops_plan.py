@@ -141,8 +141,12 @@ def keeps_to_its_rows(plan: Plan, demand: Demand) -> bool:
     terms = {atom: factor for atom, factor in form.terms if plan.loops[atom] is not loop or atom in plan.innermost}
     if math.prod(shape[:front]) == loop.size and form.const == 0 and list(terms.values()) == [1]:
         return True
-    # Or positions in memory are the loop's counter times a step, plus less than that.
-    form = linear(demand.place, shape)
+    return stays(plan, linear(demand.place, shape), demand.value.type.size)
+
+
+def stays(plan: Plan, form: Affine, size: int) -> bool:
+    """Whether a position among `size` elements is the outermost loop's counter times a step, plus less than that."""
+    loop = plan.kept[0]
     step, rest = 0, Affine(form.const)
     for atom, factor in form.terms:
         if plan.loops[atom] is not loop:
@@ -150,7 +154,7 @@ def keeps_to_its_rows(plan: Plan, demand: Demand) -> bool:
         elif atom in plan.innermost:
             step = factor
     low, high = rest.bounds()
-    return step * loop.size == demand.value.type.size and low >= 0 and high < step
+    return step * loop.size == size and low >= 0 and high < step
 
 
 def _merge(atoms: Sequence[Atom], uses: Sequence[Affine], loops: dict[Atom, Atom], innermost: set[Atom]) -> list[Atom]:
@@ -226,4 +230,4 @@ def estimate(analysis: Analysis) -> float:
     return total
 
 
-__all__ = ["ALIGNED", "Plan", "Stage", "cut_by_rows", "estimate", "keeps_to_its_rows", "plan_nest"]
+__all__ = ["ALIGNED", "Plan", "Stage", "cut_by_rows", "estimate", "keeps_to_its_rows", "plan_nest", "stays"]

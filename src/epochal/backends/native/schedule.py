@@ -113,11 +113,11 @@ class _Order:
             plan = plan_nest(item, analysis)
             by_rows = cut_by_rows(plan, self.cut) if self.cut else None
             if by_rows is not None:
-                self._add_nest(by_rows, tuple(item.roots))
+                self._add_nest(by_rows, item.results)
                 return
             parts = split(plan)
             if parts is None:
-                self._add_nest(plan, tuple(item.roots))
+                self._add_nest(plan, item.results)
                 return
             launch, combination, renamed = parts
             self.renamed.update(renamed)
@@ -186,7 +186,7 @@ class _Order:
 
     def _visible(self, cluster: Sequence[Plan], members: set[Item]) -> set[Value]:
         """Results of a cluster that others read."""
-        made = [self.renamed.get(value, value) for plan in cluster for value in plan.group.roots]
+        made = [self.renamed.get(value, value) for plan in cluster for value in plan.group.results]
         return {value for value in made if value in self.needed or self.users.get(value, set()) - members}
 
     def _names(self, cluster: Sequence[Plan]) -> dict[Value, Value]:
