@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from epochal.autodiff.attention import Written, find
 from epochal.errors import ArgumentError, DTypeError, NotSupportedError, ShapeError, VerificationError
 from epochal.ir import Builder, Node, TensorType, Value, origin
 from epochal.topi.inventory import INVENTORY
+from epochal.topi.subgraph import extract, inputs_like
 
 
 def gradients(
@@ -37,6 +39,7 @@ def gradients(
         return [None] * len(inputs)
     nodes = _nodes_between(outputs, inputs)
     found: dict[Value, Value] = {}
+    opaque = set(inputs)
     for output, cotangent in zip(outputs, _cotangents(outputs, cotangents), strict=True):
         if cotangent is not None:
             _accumulate(found, output, cotangent)
@@ -44,7 +47,11 @@ def gradients(
         received = [found.get(output) for output in node.outputs]
         if any(cotangent is not None for cotangent in received):
             with origin(node.origin.backward()):
-                _propagate(node, received, found)
+                written = find(node, opaque)
+                if written is not None and received[0] is not None:
+                    _propagate_attention(written, received[0], found)
+                else:
+                    _propagate(node, received, found)
     return [found.get(value) if value.dtype.is_floating else None for value in inputs]
 
 
@@ -119,6 +126,22 @@ def _propagate(node: Node, received: list[Value | None], found: dict[Value, Valu
                 f"Received: {contribution.type}."
             )
         _accumulate(found, operand, contribution)
+
+
+def _propagate_attention(written: Written, received: Value, found: dict[Value, Value]) -> None:
+    """From the result of attention straight to what it is computed from, by the composite's gradient.
+
+    It is taken on fresh inputs, because one leaf may depend on another.
+    """
+    leaves, given = inputs_like(written.leaves), inputs_like([received])
+    result = written.make(BUILD, leaves)
+    wanted = gradients([result], leaves, given)
+    alive = [value for value in wanted if value is not None]
+    graph = extract(BUILD, leaves + given, alive)
+    contributions = iter(BUILD.evaluate(graph, [*written.leaves, received]))
+    for leaf, value in zip(written.leaves, wanted, strict=True):
+        if value is not None:
+            _accumulate(found, leaf, next(contributions))
 
 
 def _accumulate(found: dict[Value, Value], value: Value, contribution: Value) -> None:

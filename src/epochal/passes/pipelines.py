@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from epochal.passes.algebra import Algebra
+from epochal.passes.attention import Attention
 from epochal.passes.decompose import Decompose
 from epochal.passes.eliminate_common_subexpressions import EliminateCommonSubexpressions
 from epochal.passes.eliminate_dead_code import EliminateDeadCode
@@ -29,6 +30,7 @@ def for_engine(lowered: frozenset[str]) -> tuple[Pass, ...]:
     """What every program goes through on its way to an engine that takes the composites `lowered` as they are."""
     return (
         InlineCalls(),
+        Attention(),
         Stabilize(),
         *SIMPLIFY,
         MergeScans(),

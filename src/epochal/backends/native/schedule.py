@@ -18,8 +18,8 @@ from epochal.backends.native.fusion_rules import is_small_product
 from epochal.backends.native.fusion_split import split
 from epochal.backends.native.kernel import ALIASES, CONTROL, Launch
 from epochal.backends.native.kernels.epilogue import Epilogue
+from epochal.backends.native.kernels.lower import ATTENTION, lower
 from epochal.backends.native.kernels.lower import LOWERS as PRODUCTS
-from epochal.backends.native.kernels.lower import lower
 from epochal.backends.native.kernels.rows import lower_rows
 from epochal.backends.native.loops_plan import Plan, cut_by_rows, plan_nest
 from epochal.backends.native.loops_scan import SCANS, scan_launch
@@ -29,7 +29,7 @@ from epochal.backends.native.reduce import Space, space
 from epochal.backends.native.slabs import Cut
 from epochal.ir import Node, Value, origin
 
-LOWERS: frozenset[str] = frozenset()
+LOWERS: frozenset[str] = frozenset(ATTENTION)
 """Composite operators that are not decomposed before they come here."""
 
 SPECIAL = {**dict.fromkeys(SCATTERS, scatter_launch), **dict.fromkeys(SCANS, scan_launch)}

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from epochal.errors import ArgumentError, NotSupportedError
-from epochal.keras import activations, constraints, initializers, regularizers
+from epochal.keras import activations, constraints, initializers, random, regularizers
 from epochal.keras.layers.activation import Softmax
 from epochal.keras.layers.call import get_mask
 from epochal.keras.layers.dense import refuse_lora
@@ -260,12 +260,15 @@ class MultiHeadAttention(Layer):
         use_causal_mask: bool = False,
     ) -> Any:
         key = value if key is None else key
-        mask = self._mask(query, key, query_mask, value_mask, key_mask, attention_mask, use_causal_mask)
         scale = 1.0 / math.sqrt(self.key_dim)
-        if not self.dropout and not return_attention_scores:
-            # As Keras does then: a query that may attend to nothing attends to everything alike.
+        if not return_attention_scores:
+            mask = self._mask(query, key, query_mask, value_mask, key_mask, attention_mask, False)
             projected = self.query_dense(query), self.key_dense(key), self.value_dense(value)
-            return self.output_dense(F.dot_product_attention(*projected, mask=mask, scale=scale))
+            given: dict[str, Any] = {"mask": mask, "scale": scale, "is_causal": use_causal_mask}
+            if self.dropout and training:
+                given.update(kept=self._kept(query, key, mask), rate=self.dropout)
+            return self.output_dense(F.dot_product_attention(*projected, **given))
+        mask = self._mask(query, key, query_mask, value_mask, key_mask, attention_mask, use_causal_mask)
         q = F.multiply(self.query_dense(query), scale)
         scores = F.einsum("bqhd,bkhd->bhqk", q, self.key_dense(key))
         weights = self._softmax(scores, mask=None if mask is None else F.expand_dims(mask, 1))
@@ -293,6 +296,13 @@ class MultiHeadAttention(Layer):
         if mask is None:
             return None
         return F.broadcast_to(mask, (query.dimensions[0], query.shape[1], key.shape[1]))
+
+    def _kept(self, query: Any, key: Any, mask: Tensor | None) -> Tensor:
+        """The attention weights that dropout keeps, bool ``[batch, heads, queries, keys]``; none that a mask hides."""
+        sizes = (query.dimensions[0], self.num_heads, query.dimensions[1], key.dimensions[1])
+        draw = random.uniform(sizes, dtype="float32", seed=self._dropout_layer.seed_generator)
+        kept = F.greater_equal(draw, self.dropout)
+        return kept if mask is None else F.logical_and(kept, F.expand_dims(mask, 1))
 
     def compute_mask(self, query: Any, previous_mask: Any) -> Any:
         return get_mask(query)

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from epochal import dtypes
 from epochal.errors import ShapeError
 from epochal.tensor.convert import cast, convert
 from epochal.tensor.dispatch import apply
-from epochal.tensor.functions.activation import softmax
-from epochal.tensor.functions.contraction import einsum
-from epochal.tensor.functions.elementwise import add, as_float, logical_and, multiply, operands, where
-from epochal.tensor.functions.movement import expand_dims, repeat
+from epochal.tensor.functions.elementwise import as_float, operands
+from epochal.tensor.functions.movement import expand_dims
 from epochal.tensor.tensor import Tensor
-
-# What is not attended to is scored so low that nothing is left of it.
-_HIDDEN = -1e30
 
 
 def dot_product_attention(
@@ -27,6 +21,8 @@ def dot_product_attention(
     mask: Any = None,
     scale: float | None = None,
     is_causal: bool = False,
+    kept: Any = None,
+    rate: float = 0.0,
 ) -> Tensor:
     """softmax(scale * query key^T + bias) value, for each head.
 
@@ -38,6 +34,8 @@ def dot_product_attention(
         mask: True where attended to; broadcasts to [batch, heads, T, S] (three axes: [batch, T, S]).
         scale: ``None``: 1 / sqrt(depth).
         is_causal: Whether a query sees only keys at its own place and before.
+        kept: What dropout keeps of the weights, of a mask's shape; the others are zero.
+        rate: Fraction that is dropped: what is kept is scaled by 1 / (1 - rate).
 
     Returns:
         [batch, T, heads, width].
@@ -49,32 +47,23 @@ def dot_product_attention(
             f"Received shapes: {q.shape}, {k.shape} and {v.shape}"
         )
     heads, served = q.shape[2], k.shape[2]
-    if heads is not None and served is not None and heads != served:
-        if heads % served:
-            raise ShapeError(f"{heads} query heads are no multiple of {served} key heads.")
-        k, v = repeat(k, heads // served, 2), repeat(v, heads // served, 2)
-    seen = None if mask is None else cast(convert(mask), dtypes.bool_)
-    while seen is not None and seen.ndim < 4:
-        seen = expand_dims(seen, 1 if seen.ndim == 3 else 0)
+    if heads is not None and served is not None and heads % served:
+        raise ShapeError(f"{heads} query heads are no multiple of {served} key heads.")
+    extras = []
     if bias is not None:
-        return _biased(q, k, v, bias, seen, scale, is_causal)
-    given = () if seen is None else (seen,)
-    result: Tensor = apply("attention", q, k, v, *given, scale=scale, causal=bool(is_causal))[0]
+        extras.append(_of_scores(convert(bias, q.dtype), 0))
+    if mask is not None:
+        extras.append(_of_scores(cast(convert(mask), dtypes.bool_), 1))
+    given: dict[str, Any] = {"scale": scale, "causal": bool(is_causal)}
+    if kept is not None:
+        extras.append(_of_scores(cast(convert(kept), dtypes.bool_), 1))
+        given["rate"] = rate
+    result: Tensor = apply("attention", q, k, v, *extras, **given)[0]
     return result
 
 
-def _biased(
-    q: Tensor, k: Tensor, v: Tensor, bias: Any, mask: Tensor | None, scale: float | None, causal: bool
-) -> Tensor:
-    """Written out: the composite has no bias."""
-    depth = q.shape[3]
-    assert scale is not None or depth is not None, "attention needs a known depth"
-    factor = 1.0 / math.sqrt(depth or 1) if scale is None else scale
-    scores = add(multiply(einsum("btnh,bsnh->bnts", q, k), factor), convert(bias, q.dtype))
-    if causal:
-        places = [apply("iota", shape=scores.dimensions, axis=axis, dtype=dtypes.int32) for axis in (3, 2)]
-        before: Tensor = apply("less_equal", *places)
-        mask = before if mask is None else logical_and(mask, before)
-    if mask is not None:
-        scores = where(mask, scores, _HIDDEN)
-    return einsum("bnts,bsnh->btnh", softmax(scores, -1), v)
+def _of_scores(extra: Tensor, place: int) -> Tensor:
+    """With as many axes as scores have; what has three lacks axis `place`."""
+    while extra.ndim < 4:
+        extra = expand_dims(extra, place if extra.ndim == 3 else 0)
+    return extra

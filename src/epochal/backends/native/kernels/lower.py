@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from epochal import config
 from epochal.backends.native.kernel import Launch
+from epochal.backends.native.kernels.attention_backward import attention_gradient_launch
+from epochal.backends.native.kernels.attention_forward import attention_launch
 from epochal.backends.native.kernels.axes import Axis
 from epochal.backends.native.kernels.convolution import Sweep, sweep_launch
 from epochal.backends.native.kernels.cotangent import Whole
@@ -36,7 +38,10 @@ MOST_SCRATCH = 1 << 28
 POOLED = frozenset({"pooled_conv", "pooled_data_gradient", "pooled_weight_gradient"})
 """Operators of `pooled`."""
 
-LOWERS = FUSES | POOLED
+ATTENTION = {"attention": attention_launch, "attention_gradient": attention_gradient_launch}
+"""Composite operators that are not decomposed before they come here."""
+
+LOWERS = FUSES | POOLED | frozenset(ATTENTION)
 """Operators that have kernels here."""
 
 
@@ -52,6 +57,9 @@ def lower(node: Node, epilogue: Epilogue | None = None) -> tuple[Launch, ...] | 
     name = node.operator.name
     if name in POOLED:
         return _pooled(node)
+    if name in ATTENTION:
+        launch = ATTENTION[name](node)
+        return None if launch is None or launch.kernel.scratch > MOST_SCRATCH else (launch,)
     if name in POOLS:
         return lower_pool(node, epilogue)
     if name == "dot_general":
@@ -174,4 +182,4 @@ def _data_gradient(node: Node, geometry: Geometry, epilogue: Epilogue | None) ->
     return (swapped, sweep_launch(sweep, finish, node.inputs[0], swapped.outputs[0]))
 
 
-__all__ = ["FUSES", "LOWERS", "lower"]
+__all__ = ["ATTENTION", "FUSES", "LOWERS", "lower"]
