@@ -136,14 +136,15 @@ def _kernels(plan: Any, model: str) -> list[str]:
                 str(number),
                 work_of(one.nodes, one.costs, one.helps, one.kind),
                 _list(layers, most=3),
+                one.method,
                 str(len(one.nodes)),
                 ", ".join(one.types[:2]) + (", ..." if len(one.types) > 2 else ""),
                 _time(one.estimate) if one.kind == "kernel" else "Python",
                 "all" if one.parallel else "1",
             )
         )
-    heads = ("#", "computes", "for", "nodes", "result", "estimate", "threads")
-    lines += text_table(heads, rows, left=(1, 2, 4)).splitlines()
+    heads = ("#", "computes", "for", "kind of kernel", "nodes", "result", "estimate", "threads")
+    lines += text_table(heads, rows, left=(1, 2, 3, 5)).splitlines()
     if len(plan.launches) > _MOST_KERNELS:
         lines.append(f"... and {len(plan.launches) - _MOST_KERNELS} smaller ones.")
     called = Counter(node.operator.name for one in plan.launches if one.kind == "call-out" for node in one.nodes)
@@ -188,6 +189,17 @@ def _skipped(program: Program, optimised: Program, plan: Any, model: str, frozen
         lines.append(
             "Convolution, bias, ReLU and max-pooling run as one kernel, whose own results never are in memory."
             f"{backward} ({_counts(pooled)})"
+        )
+    sparse = {part: None for one in plan.launches if one.method.startswith("sparse") for part in _parts(one, model)}
+    if sparse:
+        lines.append(
+            "Their cotangents are mostly zero, because they come out of a max-pooling, so only products with nonzero "
+            f"numbers are computed: {_list(sparse)}."
+        )
+    winograd = {part: None for one in plan.launches if "winograd" in one.method for part in _parts(one, model)}
+    if winograd:
+        lines.append(
+            f"Convolutions by Winograd's method, with 16 products where the definition has 36: {_list(winograd)}."
         )
     if frozen:
         lines.append(f"Not trained, so there is no gradient for: {_list(frozen)}.")

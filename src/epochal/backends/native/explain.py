@@ -32,6 +32,7 @@ class LaunchPlan:
         parallel: Whether threads share it.
         bytes: Read and written.
         kind: ``"kernel"`` or ``"call-out"`` (Python runs the operator).
+        method: The kind of kernel.
     """
 
     nodes: tuple[Node, ...]
@@ -44,6 +45,7 @@ class LaunchPlan:
     parallel: bool
     bytes: float
     kind: str
+    method: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +154,10 @@ def _launch(step: Work | CallOut, shares: dict[int, Share]) -> LaunchPlan:
     told = (share.nodes, share.costs(), share.helps, share.origin, types)
     moved = traffic(item, share.nodes)
     if isinstance(step, Work):
-        return LaunchPlan(*told, step.kernel.cost, step.kernel.pieces, records.is_parallel(step), moved, "kernel")
-    return LaunchPlan(*told, 0.0, 1, False, moved, "call-out")
+        return LaunchPlan(
+            *told, step.kernel.cost, step.kernel.pieces, records.is_parallel(step), moved, "kernel", step.kernel.kind
+        )
+    return LaunchPlan(*told, 0.0, 1, False, moved, "call-out", "NumPy")
 
 
 def _made(before: Program, after: Program) -> dict[str, int]:

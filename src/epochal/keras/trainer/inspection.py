@@ -148,10 +148,11 @@ class Inspection(Steps):
             program, variables = self._traced_step(kind, data, min(size, data.rows))
             optimised, accounts = optimise_accounted(program, backend.lowers)
             plan = backend.explain(optimised, num_threads)
+            read = {id(variable) for index, variable in enumerate(variables) if index not in program.replaced}
             frozen = [
-                str(getattr(variable, "path", variable.name))
-                for variable in self.non_trainable_weights  # type: ignore[attr-defined]
-                if kind == "train" and any(variable is one for one in variables) and variable.dtype.is_floating
+                str(getattr(weight, "path", weight.name))
+                for weight in self.non_trainable_weights  # type: ignore[attr-defined]
+                if kind == "train" and id(weight) in read and weight.dtype.is_floating
             ]
             sections += sections_of(name, program, optimised, accounts, plan, self.name, frozen)  # type: ignore[attr-defined]
         title = f"Model '{self.name}', {min(size, ArrayData(inputs).rows)} samples a step"  # type: ignore[attr-defined]

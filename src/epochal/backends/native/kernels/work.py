@@ -84,9 +84,10 @@ def over(
         body(loop.index)
 
 
-def digest(*parts: object) -> str:
-    """A key for a kernel."""
-    return hashlib.blake2b("\n".join(map(str, parts)).encode(), digest_size=20).hexdigest()
+def digest(kind: str, *parts: object) -> str:
+    """A key for a kernel: its kind in words, and a digest."""
+    text = "\n".join(map(str, (kind, *parts)))
+    return f"{kind} {hashlib.blake2b(text.encode(), digest_size=20).hexdigest()}"
 
 
 __all__ = ["PIECES", "RATES", "Panels", "collides", "digest", "lanes_of", "over", "panels_of"]
