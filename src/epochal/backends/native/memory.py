@@ -28,8 +28,9 @@ from epochal.backends.native.program import (
 ALIGNMENT = 64
 
 # Smaller arenas are laid out in order of time alone: what was used last is in the caches.
-_LARGE_BYTES = 32 << 20
+_LARGE_BYTES = 4 << 20
 _WASTE = 1.02
+_MOST_FITTED = 3000  # what takes time grows with the square of how many buffers there are: half a second for these
 
 
 @dataclass(slots=True)
@@ -49,7 +50,7 @@ def plan(lowered: Lowered) -> MemoryPlan:
     """Places every arena buffer of a program."""
     lives, owners = lives_and_owners(lowered)
     offsets, size = _place(lives, owners)
-    if size > _LARGE_BYTES and size > _WASTE * most_live(lives, owners):
+    if size > _LARGE_BYTES and len(lives) <= _MOST_FITTED and size > _WASTE * most_live(lives, owners):
         offsets, size = min((offsets, size), _place_by_size(lives, owners), key=lambda found: found[1])
     return MemoryPlan(size, {buffer: offsets[_owner(buffer, owners)] for buffer in lives})
 

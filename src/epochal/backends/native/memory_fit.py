@@ -1,4 +1,4 @@
-"""Places for buffers, the largest first: closer to the least possible memory than an order of time, and slower to find.
+"""Places for buffers, the largest or longest first: closer to the least memory than an order of time, but slower.
 
 For buffers of unequal sizes that live for unequal times ("greedy by size": Pisarchyk and Lee, "Efficient Memory
 Management for Deep Neural Net Inference", 2020).
@@ -20,9 +20,16 @@ def fit_by_size(sizes: Sequence[int], lives: Sequence[tuple[int, int]]) -> tuple
         sizes: Bytes of each buffer.
         lives: First and last step of each; those whose steps meet must not overlap.
     """
-    count = len(sizes)
-    size, first, last = np.array(sizes, np.int64), *np.array(lives, np.int64).reshape(count, 2).T
-    order = np.lexsort((np.arange(count), -size))
+    size, first, last = np.array(sizes, np.int64), *np.array(lives, np.int64).reshape(len(sizes), 2).T
+    orders = (-size, -size * (last - first + 1), first - last)  # the largest, the most of space and time, the longest
+    fits = [_fit(np.lexsort((-size, weight)), size, first, last) for weight in orders]
+    offsets, total = min(fits, key=lambda found: found[1])
+    return offsets.tolist(), total
+
+
+def _fit(order: Array, size: Array, first: Array, last: Array) -> tuple[Array, int]:
+    """Places buffers in this order, each as low as it can be."""
+    count = len(order)
     size, first, last = size[order], first[order], last[order]
     starts = np.zeros(count, np.int64)
     for number in range(count):
@@ -30,7 +37,7 @@ def fit_by_size(sizes: Sequence[int], lives: Sequence[tuple[int, int]]) -> tuple
         starts[number] = _lowest(starts[:number][meets], size[:number][meets], int(size[number]))
     offsets = np.empty(count, np.int64)
     offsets[order] = starts
-    return offsets.tolist(), int((starts + size).max()) if count else 0
+    return offsets, int((starts + size).max()) if count else 0
 
 
 def _lowest(starts: Array, sizes: Array, need: int) -> int:
