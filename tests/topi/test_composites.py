@@ -102,3 +102,29 @@ def test_unknown_shapes_pass_through() -> None:
     y, mean, _ = BUILD.batch_norm_training(x, tensor(3), tensor(3), epsilon=1e-3)
     assert y.shape == (n, 3)
     assert mean.shape == (3,)
+
+
+@pytest.mark.parametrize("shape", [(4, 6, 7, 5), (3, 9, 5), (40, 5), (4, 3, 2, 5)])
+@pytest.mark.parametrize("offset", [0.0, 1e3, -1e5])
+def test_moments_far_from_zero(shape: tuple[int, ...], offset: float) -> None:
+    """The decomposition's variance is that of the numbers as they are, however far their mean is from 0."""
+    x = tensor(*shape)
+    scales = tensor(shape[-1]), tensor(shape[-1])
+    _, mean, variance = BUILD.batch_norm_training(x, *scales, epsilon=1e-3)
+    array = (np.random.default_rng(4).standard_normal(shape) + offset).astype(np.float32)
+    graph = Decompose().run(Graph([x, *scales], [mean, variance]))
+    ones = np.ones(shape[-1], np.float32)
+    found = interpret(graph, [array, ones, ones])
+    wide = array.astype(np.float64).reshape(-1, shape[-1])
+    np.testing.assert_allclose(found[0], wide.mean(0), rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(found[1], wide.var(0), rtol=2e-3 if abs(offset) > 1e4 else 2e-5)
+
+
+def test_a_channel_of_equal_numbers_has_no_variance() -> None:
+    x = tensor(2, 5, 6, 3)
+    _, mean, variance = BUILD.batch_norm_training(x, tensor(3), tensor(3), epsilon=1e-3)
+    graph = Decompose().run(Graph([x], [mean, variance]))
+    found = interpret(graph, [np.full((2, 5, 6, 3), 0.1, np.float32)])
+    np.testing.assert_allclose(found[0], 0.1, rtol=1e-6)
+    assert (found[1] >= 0).all()
+    assert (found[1] < 1e-13).all()

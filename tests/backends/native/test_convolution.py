@@ -89,6 +89,7 @@ CASES = {
     "tall": ((2, 50, 3, 4), (3, 3, 4, 16), {"padding": "same"}),
     "pointwise, several groups of channels": ((3, 9, 9, 300), (1, 1, 300, 260), {}),
     "pointwise, groups of pixels, strides": ((4, 40, 40, 33), (1, 1, 33, 40), {"strides": 2}),
+    "a grid of pixels, not to the end": ((8, 20, 23, 132), (1, 1, 132, 70), {"strides": (2, 3)}),
     "one output channel": ((2, 9, 9, 20), (3, 3, 20, 1), {"padding": "same"}),
     "one output channel, along the vectors": ((2, 9, 9, 32), (3, 3, 32, 1), {"padding": "same"}),
 }  # fmt: skip
@@ -116,7 +117,13 @@ def test_element_types(name, dtype):
     check(build(name, (2, 9, 9, 1), (3, 3, 1, 18), dtype, padding="same", strides=2))
 
 
-@pytest.mark.parametrize("case", ["the second of two", "rows of four", "causal", "pointwise", "depthwise, strides"])
+WITH_EPILOGUES = (
+    "the second of two", "rows of four", "causal", "pointwise", "depthwise, strides",
+    "a grid of pixels, not to the end",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WITH_EPILOGUES)
 @pytest.mark.parametrize("name", NAMES)
 def test_epilogues(name, case):
     """A bias along the channels, ReLU, and a product with a whole tensor."""
@@ -177,3 +184,10 @@ def test_pieces_come_from_shapes_alone():
     for name in NAMES:
         launches = lower(build(name, (128, *x[1:]), kernel, **parameters).node)
         assert max(launch.kernel.pieces for launch in launches) >= 8
+
+
+def test_strided_pointwise_convolutions_are_products_over_a_grid():
+    x, kernel, parameters = CASES["a grid of pixels, not to the end"]
+    assert len(lower(build("conv", x, kernel, **parameters).node)) == 2
+    assert len(lower(build("conv_data_gradient", x, kernel, **parameters).node)) == 3
+    assert len(lower(build("conv", (1, 4, 4, 132), kernel, **parameters).node)) == 1

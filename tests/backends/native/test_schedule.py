@@ -111,6 +111,24 @@ def test_sums_of_one_operand_share_a_pass():
     assert len(items(outputs)) <= 2
 
 
+def test_batch_normalisation_reads_twice_and_stores_no_distances():
+    x, gamma, beta = value((8, 20, 20, 32)), value((32,)), value((32,))
+    outputs = INVENTORY["batch_norm_training"].decompose(BUILD, [x, gamma, beta], epsilon=1e-3)
+    launches = items(list(outputs))
+    whole = [result for launch in launches for result in launch.outputs if result.type.size == x.type.size]
+    assert whole == [outputs[0]]
+    assert sum(launch.kernel.cost > 5000 for launch in launches) == 2
+
+
+def test_an_epilogue_computes_what_it_would_only_read():
+    """The distance from a mean, of which others need no copy in memory."""
+    a, b, x, mean = value((512, 64)), value((64, 64)), value((512, 64)), value((64,))
+    distance = BUILD.sub(x, repeated(mean, (512, 64)))
+    product = BUILD.dot_general(a, b, contract=((1,), (0,)), batch=((), ()))
+    launches = items([BUILD.mul(product, distance), BUILD.sum(BUILD.square(distance), axes=(0,))])
+    assert all(distance not in launch.outputs for launch in launches)
+
+
 def test_a_dear_value_with_several_users_is_computed_once():
     x = value((4000,))
     dear = BUILD.exp(BUILD.tanh(x))

@@ -35,9 +35,11 @@ from epochal.backends.native.fusion_rules import (
     REPEATED,
     VIEWS,
     budget,
+    is_light,
     is_loop,
     is_splat,
     needs_other_sums,
+    repeat_cost,
     repeats_something_computed,
     rows_behind,
     shape_pays,
@@ -200,7 +202,7 @@ class Fusion:
 
     def _inline(self, group: Group, node: Node, step: Step, repeated: bool) -> None:
         if repeated:
-            group.repeated += 0.0 if node.operator.name in VIEWS else node_cost(node)
+            group.repeated += 0.0 if node.operator.name in VIEWS else repeat_cost(node)
         self._join(group, node, step)
 
     def _store(self, node: Node, readers: Sequence[Group]) -> None:
@@ -271,9 +273,9 @@ class Fusion:
             return True
         if is_reduction(node) or "random" in node.operator.traits or node.operator.name in ("gather", "concat", "pad"):
             return False
-        if any(group.product is not None for group in readers):
+        cost = repeat_cost(node)
+        if any(group.product is not None for group in readers) and not is_light(node):
             return False
-        cost = node_cost(node)
         return node.outputs[0].type.size > 1 and all(group.repeated + cost <= REPEATED for group in readers)
 
     def _trial(self, group: Group, node: Node, root: bool) -> Step | None:
@@ -342,7 +344,7 @@ class Fusion:
     def _inlines(self, group: Group, node: Node) -> Step | None:
         """How `group` can compute `node` for itself without storing it."""
         if group.product is not None:
-            fits = node.operator.name in ("broadcast", "reshape", "stop_gradient")
+            fits = node.operator.name in ("broadcast", "reshape", "stop_gradient") or is_light(node)
             if not fits or epilogue_of(group.trial(node), group.product) is None:
                 return None
             return Step(None, (), 0.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from epochal.backends.native.elementwise import has_emitter
-from epochal.backends.native.fusion_group import Analysis
+from epochal.backends.native.fusion_group import Analysis, node_cost
 from epochal.backends.native.fusion_kernel import memory_root
 from epochal.backends.native.loops_values import splat_element
 from epochal.backends.native.movement import Demand, moves
@@ -16,6 +16,7 @@ MOST_MEMBERS = 120
 MOST_BUFFERS = 24
 MOST_IN_EPILOGUE = 24  # operators, without views
 SMALL_PRODUCT = 4096  # multiply-adds
+LIGHT = 0.25  # additions that an addition costs where it replaces a load
 REPEATED = 3.0  # additions a group may spend on what other groups compute, too
 VIEWS = frozenset(
     {"broadcast", "reshape", "stop_gradient", "transpose", "slice", "reverse", "iota", "shape_of", "constant"}
@@ -38,6 +39,20 @@ def is_loop(node: Node) -> bool:
         or "random" in node.operator.traits
         or ("elementwise" in node.operator.traits and has_emitter(name))
     )
+
+
+def is_light(node: Node) -> bool:
+    """Whether an epilogue had better compute a node than read it: one addition on one tensor and what is repeated."""
+    if "elementwise" not in node.operator.traits or node_cost(node) > 1.0:
+        return False
+    size = node.outputs[0].type.size
+    whole = [value for value in node.inputs if value.type.size == size and value.node.operator.name not in VIEWS]
+    return len(whole) == 1 and len(node.inputs) > 1 and whole[0].dtype is node.outputs[0].dtype
+
+
+def repeat_cost(node: Node) -> float:
+    """What computing a node once more costs, in additions; one that spares memory costs little."""
+    return LIGHT if is_light(node) else node_cost(node)
 
 
 def is_small_product(node: Node) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from epochal import config
 from epochal.backends.native.kernel import Launch
 from epochal.backends.native.kernels.attention_backward import attention_gradient_launch
@@ -12,6 +14,7 @@ from epochal.backends.native.kernels.cotangent import Whole
 from epochal.backends.native.kernels.epilogue import Epilogue, static_shape
 from epochal.backends.native.kernels.finish import Finish
 from epochal.backends.native.kernels.geometry import Geometry, geometry_of, plain_geometry
+from epochal.backends.native.kernels.grid import gather_launch, scatter_launch, suits_grid
 from epochal.backends.native.kernels.pointwise_weights import pointwise_weight_launches, suits_copies
 from epochal.backends.native.kernels.pooled_forward import pooled_forward
 from epochal.backends.native.kernels.pooled_weights import pooled_data_gradient, pooled_weight_gradient
@@ -24,7 +27,7 @@ from epochal.backends.native.kernels.weights import weight_gradient_launches
 from epochal.backends.native.kernels.winograd import pays, suits
 from epochal.backends.native.kernels.winograd_sweep import sweep_of, winograd_launches
 from epochal.backends.native.kernels.winograd_weights import winograd_weight_launches
-from epochal.ir import Node
+from epochal.ir import Node, TensorType, Value, make_input
 
 FUSES = POOLS | {"dot_general", "conv", "conv_data_gradient", "conv_weight_gradient"}
 """Operators whose kernels take an epilogue (of the kind that `epilogue.accepts`)."""
@@ -113,6 +116,10 @@ def _convolution(node: Node, geometry: Geometry, epilogue: Epilogue | None) -> t
         return (_depthwise(node, geometry, finish),)
     if geometry.groups == 1 and (geometry.pointwise or single):
         return (_as_product(node, geometry, finish),)
+    if suits_grid(geometry):
+        gathered = gather_launch(node.inputs[0], geometry)
+        dense = replace(geometry, x=(y[0], y[1], x[2]), strides=(1, 1))
+        return (gathered, _on_others(_as_product(node, dense, finish), (gathered.outputs[0], node.inputs[1])))
     if _by_winograd(geometry, y):
         tiles = sweep_of(geometry.dtype, geometry.images, x, y, geometry.before)
         return winograd_launches(tiles, finish, node.inputs[0], node.inputs[1], turned=False)
@@ -123,6 +130,11 @@ def _convolution(node: Node, geometry: Geometry, epilogue: Epilogue | None) -> t
         tuple(geometry.forward(0)), tuple(geometry.forward(1)), geometry.work,
     )  # fmt: skip
     return (sweep_launch(sweep, finish, *node.inputs),)
+
+
+def _on_others(launch: Launch, operands: tuple[Value, ...]) -> Launch:
+    """A launch whose first inputs are other values than the node's."""
+    return replace(launch, inputs=(*operands, *launch.inputs[len(operands) :]))
 
 
 def _by_winograd(geometry: Geometry, result: tuple[int, int, int], buffers: int = 1) -> bool:
@@ -168,6 +180,11 @@ def _data_gradient(node: Node, geometry: Geometry, epilogue: Epilogue | None) ->
     if suits_sparse(geometry, node.inputs[0]):
         return sparse_data_gradient(geometry, finish, Whole(geometry), node.inputs[:1], node.inputs[1])
     swapped = swap_launch(node.inputs[1], geometry.taps, geometry.inputs, y[2])
+    if suits_grid(geometry):
+        dense = replace(geometry, x=y, y=(y[0], y[1], geometry.x[2]), strides=(1, 1))
+        compact = Finish(make_input(TensorType(geometry.dtype, (geometry.images, *dense.y)), "grid"), None)
+        product = _on_others(_as_product(node, dense, compact), (node.inputs[0], swapped.outputs[0]))
+        return (swapped, product, scatter_launch(product.outputs[0], geometry, finish))
     if _by_winograd(geometry, geometry.x):
         before = (2 - geometry.before[0], 2 - geometry.before[1])
         tiles = sweep_of(geometry.dtype, geometry.images, y, geometry.x, before)
