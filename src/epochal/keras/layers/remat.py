@@ -32,7 +32,7 @@ _scopes: ContextVar[tuple[RematMode, ...]] = ContextVar("remat_scopes", default=
 class RematScope:
     """Layers made inside compute their intermediate values anew in the backward pass instead of keeping them.
 
-    Less memory for more arithmetic; the numbers stay the same. The innermost scope counts.
+    Less memory for more arithmetic; the numbers stay the same up to rounding. The innermost scope counts.
 
     Args:
         mode: ``"full"``: every layer. ``"activations"``: only the activation functions of layers.

@@ -22,8 +22,8 @@ _SMALL_BYTES = 4096
 def remat(f: Callable[..., Any]) -> Callable[..., Any]:
     """The function `f`, of which a gradient keeps no intermediate values: it computes them anew when it needs them.
 
-    Takes effect in compiled functions and training steps. Results and gradients are the same numbers; random draws of
-    `f` are repeated, what it assigns is assigned once.
+    Takes effect in compiled functions and training steps. Results and gradients are the same up to the rounding of
+    other fusions; random draws of `f` are repeated, what it assigns is assigned once.
 
     Args:
         f: A function of tensors that returns nested tensors.
