@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator as python
+import os
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from threading import Lock
@@ -263,6 +264,8 @@ def _is_big(
 
 _compiled: OrderedDict[Any, Any] = OrderedDict()
 _lock = Lock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 def _run_compiled(operator: Operator, arrays: Sequence[Array], parameters: Mapping[str, Any]) -> list[Array]:

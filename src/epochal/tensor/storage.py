@@ -8,6 +8,7 @@ side by side (a variable and its slots) are kept a few lines apart in the sets o
 from __future__ import annotations
 
 import itertools
+import os
 import threading
 import weakref
 from typing import Final
@@ -29,6 +30,8 @@ _APART: Final = 5
 """Lines between arrays that follow one another: as many as a tile of results is wide, and no power of two."""
 
 _lock = threading.Lock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 _turn = itertools.count()
 
 

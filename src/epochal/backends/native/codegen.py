@@ -24,7 +24,7 @@ WORTH_A_THREAD = 3
 _SWITCH_SECONDS = 1e-4
 """How long the thread that writes text keeps Python's lock from one that comes back from LLVM; 5 ms otherwise."""
 
-_one_at_a_time = threading.Lock()
+one_at_a_time = threading.RLock()
 """Held while options of LLVM are not what others expect, and so that batches do not share out the cores twice."""
 
 
@@ -141,7 +141,7 @@ class CodeGenerator:
         Loop strength reduction takes a quarter of the time for code generation, three quarters for long unrolled
         bodies, and the code is no faster for it.
         """
-        with _one_at_a_time:
+        with one_at_a_time:
             self._llvm.set_option("epochal", "-disable-lsr=true")
             try:
                 yield
@@ -207,9 +207,3 @@ def _attributes(target: Target) -> str:
     if target.vector_bytes == 64:
         width = '"prefer-vector-width"="512" "min-legal-vector-width"="512" '
     return f'\nattributes #0 = {{ nounwind {width}"no-trapping-math"="true" }}\n'
-
-
-def renew_lock() -> None:
-    """After a fork, which may have copied it held."""
-    global _one_at_a_time
-    _one_at_a_time = threading.Lock()

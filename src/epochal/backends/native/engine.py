@@ -249,14 +249,24 @@ def _salt(llvm: Any, target: Target) -> bytes:
     return digest.digest()
 
 
-def _renew_locks() -> None:
-    """A fork may have copied a lock that some other thread held."""
-    global _engine_lock
-    _engine_lock = threading.Lock()
-    codegen.renew_lock()
+_held: list[Any] = []
+
+
+def _hold() -> None:
+    """Before a fork: waits until no other thread is in LLVM, whose state the child could not use otherwise."""
+    locks = [_engine_lock]
     if _engine is not None:
-        _engine._lock = threading.RLock()
+        locks += [_engine._lock, codegen.one_at_a_time, _engine._llvm.ffi.lib._lock._lock]
+    for lock in locks:
+        lock.acquire()
+    _held.extend(reversed(locks))
+
+
+def _release() -> None:
+    """After a fork, in the parent and in the child."""
+    while _held:
+        _held.pop(0).release()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_locks)
+    os.register_at_fork(before=_hold, after_in_parent=_release, after_in_child=_release)

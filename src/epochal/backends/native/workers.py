@@ -218,9 +218,9 @@ def _pauses_per_microsecond(address: int) -> float:
 
 def _after_fork() -> None:
     """The child has none of the threads."""
-    global _pool, _lock
+    global _pool
     _pool = Pool()
-    _lock = threading.Lock()
+    _lock.release()
 
 
 def _at_exit() -> None:
@@ -230,4 +230,4 @@ def _at_exit() -> None:
 
 atexit.register(_at_exit)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_after_fork)
