@@ -17,38 +17,65 @@ from epochal.backends.native.kernels.block import FEWEST, Block, Step, Term, Til
 LINE = 64
 """Bytes that are asked for at once."""
 
+NEAREST, SECOND = 3, 2
+"""Caches, as `Writer.prefetch` counts them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Memory that a tile's epilogue reads: `lines` adjacent lines of each row, rows `pitch` bytes apart."""
+    """Memory to be asked for: `lines` adjacent lines of each row, rows `pitch` bytes apart; into which cache."""
 
     pointer: Register
     pitch: int
     lines: int
+    level: int = NEAREST
 
 
-def accumulate_ahead(writer: Writer, block: Block, a: Register, b: Register, stretches: Sequence[Stretch]) -> Tile:
-    """`block.accumulate`, which also asks for the stretches where the reduction has a step for each of their rows."""
+def accumulate_ahead(
+    writer: Writer,
+    block: Block,
+    a: Register,
+    b: Register,
+    stretches: Sequence[Stretch],
+    start: Tile | None = None,
+    least: int = 0,
+) -> Tile:
+    """`block.accumulate`, which also asks for the stretches where the reduction has a step for each of their rows.
+
+    `least`: how many steps the reduction has at least, if their number is known only when it runs.
+    """
     step = block.outer[0] if len(block.outer) == 1 else None
     rows = len(block.rows)
-    few = rows * len(block.widths) < FEWEST
-    if few or step is None or not isinstance(step.count, int) or block.terms != (Term(),) or block.inner:
-        return accumulate(writer, block, a, b)
-    if rows * sum(stretch.lines for stretch in stretches) <= step.count:
+    if step is not None and isinstance(step.count, int):
+        least = step.count
+    few = rows * len(block.widths) < FEWEST or least < rows or not stretches
+    if few or step is None or block.terms != (Term(),) or block.inner:
+        return accumulate(writer, block, a, b, start)
+    if rows * sum(stretch.lines for stretch in stretches) <= least:
         stretches = [
-            Stretch(writer.offset(stretch.pointer, "i8", line * LINE), stretch.pitch, 1)
+            Stretch(writer.offset(stretch.pointer, "i8", line * LINE), stretch.pitch, 1, stretch.level)
             for stretch in stretches
             for line in range(stretch.lines)
         ]
-    stretches = stretches[: step.count // rows]
-    before = step.count - rows * len(stretches)
+    stretches = stretches[: least // rows]
+    asking = rows * len(stretches)
     zero = writer.constant(0, ARITHMETIC_KIND[block.dtype.name], block.lanes)
-    tile = [[zero] * len(block.widths) for _ in block.rows]
-    if before:
-        tile = accumulate(writer, replace(block, outer=(replace(step, count=before),)), a, b)
-    state = [writer.offset(a, block.dtype, before * step.a), writer.offset(b, block.dtype, before * step.b)]
+    tile = [[zero] * len(block.widths) for _ in block.rows] if start is None else start
+    before: int | Register
+    if isinstance(step.count, int):
+        before = step.count - asking
+    else:
+        before = writer.binary("sub", step.count, writer.constant(asking, "i64"))
+    state = [a, b]
+    if before != 0:
+        tile = accumulate(writer, replace(block, outer=(replace(step, count=before),)), a, b, tile)
+        for index, move in enumerate((step.a, step.b)):
+            distance = (
+                before * move if isinstance(before, int) else writer.binary("mul", before, writer.constant(move, "i64"))
+            )
+            state[index] = writer.offset(state[index], block.dtype, distance)
     state += [register for sums in tile for register in sums]
-    for (pitch, lines), group in groupby(stretches, lambda stretch: (stretch.pitch, stretch.lines)):
+    for (pitch, lines, level), group in groupby(stretches, lambda s: (s.pitch, s.lines, s.level)):
         pointers = [stretch.pointer for stretch in group]
         with writer.loop(0, len(pointers)) as loop:
             carried = [loop.carry(register) for register in state]
@@ -56,7 +83,7 @@ def accumulate_ahead(writer: Writer, block: Block, a: Register, b: Register, str
             for number, other in enumerate(pointers[1:], 1):
                 chosen = writer.compare("eq", loop.index, writer.constant(number, "i64"))
                 pointer = writer.select(chosen, other, pointer)
-            after = _rows(writer, block, step, carried, Stretch(pointer, pitch, lines))
+            after = _rows(writer, block, step, carried, Stretch(pointer, pitch, lines, level))
             for phi, value in zip(carried, after, strict=True):
                 loop.set(phi, value)
         state = [loop.result(phi) for phi in carried]
@@ -75,7 +102,7 @@ def _rows(writer: Writer, block: Block, step: Step, state: Sequence[Register], s
         carried = [loop.carry(register) for register in state]
         a, b = carried[:2]
         for number in range(stretch.lines):
-            writer.prefetch(writer.offset(line, "i8", number * LINE))
+            writer.prefetch(writer.offset(line, "i8", number * LINE), stretch.level)
         after = products(writer, block, a, b, _tile(block, carried), block.rows)
         loop.set(line, writer.offset(line, "i8", stretch.pitch))
         moved = [writer.offset(a, block.dtype, step.a), writer.offset(b, block.dtype, step.b)]

@@ -9,17 +9,19 @@ from dataclasses import dataclass
 from epochal.backends.native.emit import ARITHMETIC_KIND, Register, Writer
 from epochal.backends.native.kernel import Kernel, Launch, Target
 from epochal.backends.native.kernels.ahead import accumulate_ahead
-from epochal.backends.native.kernels.axes import advance, decode, share
+from epochal.backends.native.kernels.axes import Axis, advance, decode, share
 from epochal.backends.native.kernels.block import Block, Step, most_rows, split_evenly, unrolled
+from epochal.backends.native.kernels.combine import combine_launch
 from epochal.backends.native.kernels.epilogue import Epilogue
 from epochal.backends.native.kernels.finish import Finish
 from epochal.backends.native.kernels.geometry import Geometry
 from epochal.backends.native.kernels.inner import InnerProduct, suits_inner
 from epochal.backends.native.kernels.problem import Problem, problem_of
+from epochal.backends.native.kernels.tiled import TiledProduct, suits_tiled
 from epochal.backends.native.kernels.transpose import pack_panel
-from epochal.backends.native.kernels.weights import weight_gradient_launches
+from epochal.backends.native.kernels.weights import GROUP_BYTES, GROUPS, weight_gradient_launches
 from epochal.backends.native.kernels.work import PIECES, RATES, Panels, collides, digest, lanes_of, over, panels_of
-from epochal.ir import Node
+from epochal.ir import Node, TensorType, make_input
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,9 @@ class Grid:
 
 DEEP = 1024
 """Summed rows, of both operands, from which a product is summed in parts, as a convolution's weight gradient is."""
+
+LARGE = 1 << 18
+"""Results for which there are pieces enough without summing in parts."""
 
 CACHED = 1 << 20
 """Bytes of a that surely stay in the second-level cache."""
@@ -198,7 +203,14 @@ def lower_product(node: Node, epilogue: Epilogue | None = None) -> tuple[Launch,
     problem = problem_of(node, finish.strides)
     rows, columns = problem.rows.size, problem.columns.size
     deep = problem.depth >= DEEP and len(problem.summed) == 1 and problem.summed[0].steps == (rows, columns)
-    if deep and not problem.outer and not problem.swapped and rows > 1 and columns > 1:
+    deep = deep and not problem.outer and not problem.swapped and rows > 1 and columns > 1
+    if deep and rows * columns < LARGE:
+        parts = _in_parts(problem)
+        if parts is not None and suits_tiled(parts):
+            shape = (parts.batch, rows, columns)
+            partial = make_input(TensorType(problem.dtype, shape), "partial")
+            launch = product_launch(parts, Finish(partial, None), node)
+            return (launch, combine_launch(partial, parts.batch, finish))
         geometry = Geometry(
             problem.dtype, problem.depth, (1, 1, rows), (1, 1, columns), (1, 1), (1, 1), (1, 1), (0, 0), 1
         )
@@ -206,9 +218,20 @@ def lower_product(node: Node, epilogue: Epilogue | None = None) -> tuple[Launch,
     return (product_launch(problem, finish, node),)
 
 
+def _in_parts(problem: Problem) -> Problem | None:
+    """A product of few results and many summed rows as that of its parts, whose results lie one after the other."""
+    rows, columns = problem.rows.size, problem.columns.size
+    if problem.depth % GROUPS or GROUPS * rows * columns * problem.dtype.itemsize > GROUP_BYTES:
+        return None
+    part = problem.depth // GROUPS
+    outer = Axis(GROUPS, (part * rows, part * columns, rows * columns))
+    summed = Axis(part, (rows, columns))
+    return Problem(problem.dtype, (outer,), Axis(rows, (1, 0, columns)), Axis(columns, (0, 1, 1)), (summed,))
+
+
 def product_launch(problem: Problem, finish: Finish, node: Node) -> Launch:
     """The launch of a product in canonical form whose operands are the node's."""
-    kernel_type = InnerProduct if suits_inner(problem) else Product
+    kernel_type = InnerProduct if suits_inner(problem) else TiledProduct if suits_tiled(problem) else Product
     product = kernel_type(problem, finish)
     kind = ARITHMETIC_KIND[problem.dtype.name]
     size = problem.batch * problem.rows.size * problem.columns.size

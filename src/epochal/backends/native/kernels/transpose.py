@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from epochal.backends.native.emit import Register, Writer
+from epochal.backends.native.emit import ARITHMETIC_KIND, Register, Writer, vector_lanes
 from epochal.backends.native.kernels.block import load_columns
 from epochal.dtypes import DType
 
@@ -90,6 +90,99 @@ def pack_panel(
         loop.set(there, writer.offset(there, dtype, unroll * panel))
 
 
+def pack_run(
+    writer: Writer,
+    dtype: DType,
+    lanes: int,
+    widths: Sequence[int],
+    column_step: int,
+    reduction: tuple[int, int, int | Register],
+    source: Register,
+    target: Register,
+) -> None:
+    """`pack_panel` over a part of a reduction of one loop.
+
+    `reduction`: elements of a step, how many steps there are, and how many of them are in this part: in all parts but
+    the last, a multiple of `lanes`.
+    """
+    step, whole, count = reduction
+    panel = len(widths) * lanes
+    steps = writer.constant(count, "i64") if isinstance(count, int) else count
+    if step != 1 or column_step == 1 or lanes == 1:
+        with writer.loop(writer.constant(0, "i64"), steps) as loop:
+            here, there = loop.carry(source), loop.carry(target)
+            if column_step == 1:
+                _copy_vectors(writer, dtype, lanes, widths, here, there, True)
+            else:
+                _copy_elements(writer, dtype, (len(widths) - 1) * lanes + widths[-1], column_step, here, there)
+            loop.set(here, writer.offset(here, dtype, step))
+            loop.set(there, writer.offset(there, dtype, panel))
+        return
+    full = writer.binary("udiv", steps, writer.constant(lanes, "i64"))
+    with writer.loop(writer.constant(0, "i64"), full) as loop:
+        here, there = loop.carry(source), loop.carry(target)
+        pack_square(writer, dtype, lanes, widths, column_step, here, there, panel, lanes, True)
+        loop.set(here, writer.offset(here, dtype, lanes))
+        loop.set(there, writer.offset(there, dtype, lanes * panel))
+    if whole % lanes:
+        with writer.when(
+            writer.compare("ne", writer.binary("urem", steps, writer.constant(lanes, "i64")), writer.constant(0, "i64"))
+        ):
+            pack_square(
+                writer,
+                dtype,
+                lanes,
+                widths,
+                column_step,
+                loop.result(here),
+                loop.result(there),
+                panel,
+                whole % lanes,
+                True,
+            )
+
+
+def copy_elements(writer: Writer, dtype: DType, count: int, source: Register, target: Register) -> None:
+    """Copies elements that lie side by side; up to a vector behind the last one may be written too."""
+    lanes = vector_lanes(writer.target, ARITHMETIC_KIND[dtype.name])
+    widths = [min(lanes, count - start) for start in range(0, count, lanes)]
+    _copy_vectors(writer, dtype, lanes, widths, source, target, True)
+
+
+def copy_rows(
+    writer: Writer,
+    dtype: DType,
+    rows: Register,
+    columns: Register,
+    source: tuple[Register, int],
+    target: tuple[Register, int],
+) -> None:
+    """Copies rows of contiguous elements. `source`, `target`: the first row, and elements from one row to the next."""
+    lanes = vector_lanes(writer.target, ARITHMETIC_KIND[dtype.name])
+    unit = lanes * COPIED
+    many = writer.binary("udiv", columns, writer.constant(unit, "i64"))
+    done = writer.binary("mul", many, writer.constant(unit, "i64"))
+    with writer.loop(writer.constant(0, "i64"), rows) as row:
+        here, there = row.carry(source[0]), row.carry(target[0])
+        with writer.loop(writer.constant(0, "i64"), many) as loop:
+            at = writer.binary("mul", loop.index, writer.constant(unit, "i64"))
+            _copy_vectors(
+                writer,
+                dtype,
+                lanes,
+                (lanes,) * COPIED,
+                writer.offset(here, dtype, at),
+                writer.offset(there, dtype, at),
+                True,
+            )
+        with writer.loop(done, columns, lanes) as loop:
+            above, below = writer.offset(here, dtype, loop.index), writer.offset(there, dtype, loop.index)
+            mask = writer.tail_mask(writer.binary("sub", columns, loop.index), lanes) if lanes > 1 else None
+            writer.store(below, writer.load(above, dtype, lanes, mask), dtype)
+        row.set(here, writer.offset(here, dtype, source[1]))
+        row.set(there, writer.offset(there, dtype, target[1]))
+
+
 def _copy_vectors(
     writer: Writer,
     dtype: DType,
@@ -129,15 +222,7 @@ def _pack_squares(
     panel = len(widths) * lanes if pitch is None else pitch
 
     def square(here: Register, there: Register, count: int) -> None:
-        for index, width in enumerate(widths):
-            rows = []
-            for column in range(min(width, lanes)):
-                at = (index * lanes + column) * column_step
-                rows.append(load_columns(writer, writer.offset(here, dtype, at), dtype, lanes, count))
-            rows += [writer.splat(writer.constant(0, rows[0].kind), lanes)] * (lanes - width)
-            for line, vector in enumerate(transpose(writer, rows)[:count]):
-                mask = None if width == lanes or pitch is None else writer.tail_mask(width, lanes)
-                writer.store(writer.offset(there, dtype, line * panel + index * lanes), vector, dtype, mask)
+        pack_square(writer, dtype, lanes, widths, column_step, here, there, panel, count, pitch is None)
 
     if size >= lanes:
         with writer.loop(0, size // lanes) as loop:
@@ -150,4 +235,28 @@ def _pack_squares(
         square(writer.offset(source, dtype, done), writer.offset(target, dtype, done * panel), size % lanes)
 
 
-__all__ = ["pack_panel", "transpose"]
+def pack_square(
+    writer: Writer,
+    dtype: DType,
+    lanes: int,
+    widths: Sequence[int],
+    column_step: int,
+    source: Register,
+    target: Register,
+    panel: int,
+    count: int,
+    beyond: bool,
+) -> None:
+    """`count` steps, at most `lanes`, of a panel whose reduction is contiguous. `beyond`: see `_copy_vectors`."""
+    for index, width in enumerate(widths):
+        rows = []
+        for column in range(min(width, lanes)):
+            at = (index * lanes + column) * column_step
+            rows.append(load_columns(writer, writer.offset(source, dtype, at), dtype, lanes, count))
+        rows += [writer.splat(writer.constant(0, rows[0].kind), lanes)] * (lanes - width)
+        for line, vector in enumerate(transpose(writer, rows)[:count]):
+            mask = None if width == lanes or beyond else writer.tail_mask(width, lanes)
+            writer.store(writer.offset(target, dtype, line * panel + index * lanes), vector, dtype, mask)
+
+
+__all__ = ["copy_elements", "copy_rows", "pack_panel", "pack_run", "transpose"]
