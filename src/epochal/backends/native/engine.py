@@ -254,7 +254,7 @@ _held: list[Any] = []
 
 def _hold() -> None:
     """Before a fork: waits until no other thread is in LLVM, whose state the child could not use otherwise."""
-    locks = [_engine_lock]
+    locks: list[Any] = [_engine_lock]
     if _engine is not None:
         locks += [_engine._lock, codegen.one_at_a_time, _engine._llvm.ffi.lib._lock._lock]
     for lock in locks:
