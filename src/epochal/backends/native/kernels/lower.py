@@ -32,6 +32,9 @@ from epochal.ir import Node, TensorType, Value, make_input
 FUSES = POOLS | {"dot_general", "conv", "conv_data_gradient", "conv_weight_gradient"}
 """Operators whose kernels take an epilogue (of the kind that `epilogue.accepts`)."""
 
+WIDE = 256
+"""Channels from which a data gradient of a 1x1 convolution is worth transposing the kernel panel by panel."""
+
 GRADIENT_BUFFERS = 2
 """Transformed kernels that a weight gradient by Winograd's method writes and reads, in time, if not in number."""
 
@@ -172,6 +175,19 @@ def _as_product(node: Node, geometry: Geometry, finish: Finish) -> Launch:
     return product_launch(arrange(geometry.dtype, [], rows, columns, summed, len(places)), finish, node)
 
 
+def _as_gradient_product(node: Node, geometry: Geometry, finish: Finish) -> Launch:
+    """The data gradient of a 1x1 convolution: the cotangent's pixels times the kernel transposed, as it lies."""
+    y = geometry.y
+    places = [steps if len(steps) == 4 else (steps[0], 0, *steps[1:]) for steps in finish.strides]
+    rows = [
+        Axis(size, (step, 0, *(place[axis] for place in places)))
+        for axis, (size, step) in enumerate(((geometry.images, y[0] * y[1] * y[2]), (y[0], y[1] * y[2]), (y[1], y[2])))
+    ]
+    columns = [Axis(geometry.x[2], (0, y[2], *(place[3] for place in places)))]
+    problem = arrange(geometry.dtype, [], rows, columns, [Axis(y[2], (1, 1))], len(places))
+    return product_launch(problem, finish, node)
+
+
 def _data_gradient(node: Node, geometry: Geometry, epilogue: Epilogue | None) -> tuple[Launch, ...]:
     finish = Finish(node.outputs[0], epilogue)
     y, window = geometry.y, geometry.window
@@ -179,12 +195,14 @@ def _data_gradient(node: Node, geometry: Geometry, epilogue: Epilogue | None) ->
         return (_depthwise(node, geometry, finish),)
     if suits_sparse(geometry, node.inputs[0]):
         return sparse_data_gradient(geometry, finish, Whole(geometry), node.inputs[:1], node.inputs[1])
-    swapped = swap_launch(node.inputs[1], geometry.taps, geometry.inputs, y[2])
+    if geometry.groups == 1 and geometry.pointwise and geometry.x[2] >= WIDE:
+        return (_as_gradient_product(node, geometry, finish),)
     if suits_grid(geometry):
-        dense = replace(geometry, x=y, y=(y[0], y[1], geometry.x[2]), strides=(1, 1))
-        compact = Finish(make_input(TensorType(geometry.dtype, (geometry.images, *dense.y)), "grid"), None)
-        product = _on_others(_as_product(node, dense, compact), (node.inputs[0], swapped.outputs[0]))
-        return (swapped, product, scatter_launch(product.outputs[0], geometry, finish))
+        dense = replace(geometry, x=(y[0], y[1], geometry.x[2]), strides=(1, 1))
+        compact = Finish(make_input(TensorType(geometry.dtype, (geometry.images, *dense.x)), "grid"), None)
+        product = _as_gradient_product(node, dense, compact)
+        return (product, scatter_launch(product.outputs[0], geometry, finish))
+    swapped = swap_launch(node.inputs[1], geometry.taps, geometry.inputs, y[2])
     if _by_winograd(geometry, geometry.x):
         before = (2 - geometry.before[0], 2 - geometry.before[1])
         tiles = sweep_of(geometry.dtype, geometry.images, y, geometry.x, before)
