@@ -159,4 +159,4 @@ def _choices(writer: Writer, index: Register, base: int, extra: int) -> list[tup
     return [(base + 1, larger), (base, writer.compare("sge", index, writer.constant(extra, "i64")))]
 
 
-__all__ = ["InnerProduct", "suits_inner"]
+__all__ = ["SMALL", "InnerProduct", "suits_inner"]

@@ -15,7 +15,7 @@ from epochal.backends.native.kernels.combine import combine_launch
 from epochal.backends.native.kernels.epilogue import Epilogue
 from epochal.backends.native.kernels.finish import Finish
 from epochal.backends.native.kernels.geometry import Geometry
-from epochal.backends.native.kernels.inner import InnerProduct, suits_inner
+from epochal.backends.native.kernels.inner import SMALL, InnerProduct, suits_inner
 from epochal.backends.native.kernels.problem import Problem, problem_of
 from epochal.backends.native.kernels.tiled import TiledProduct, suits_tiled
 from epochal.backends.native.kernels.transpose import pack_panel
@@ -231,7 +231,9 @@ def _in_parts(problem: Problem) -> Problem | None:
 
 def product_launch(problem: Problem, finish: Finish, node: Node) -> Launch:
     """The launch of a product in canonical form whose operands are the node's."""
-    kernel_type = InnerProduct if suits_inner(problem) else TiledProduct if suits_tiled(problem) else Product
+    tiled = suits_tiled(problem)
+    inner = suits_inner(problem) and (not tiled or min(problem.rows.size, problem.columns.size) <= SMALL)
+    kernel_type = InnerProduct if inner else TiledProduct if tiled else Product
     product = kernel_type(problem, finish)
     kind = ARITHMETIC_KIND[problem.dtype.name]
     size = problem.batch * problem.rows.size * problem.columns.size
