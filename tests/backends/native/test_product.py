@@ -113,6 +113,9 @@ def test_large_enough_for_every_path():
         ((1500, 200), (96, 200), RIGHT),
         ((4500, 40), (4500, 72), LEFT),
         ((3, 40000), (2, 40000), RIGHT),
+        ((4, 100), (100, 203), PLAIN),
+        ((6, 100), (100, 203), PLAIN),
+        ((9, 100), (203, 100), RIGHT),
         ((6, 40000), (7, 40000), RIGHT),
     ):
         check(product(a, b, contract))

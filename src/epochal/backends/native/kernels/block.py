@@ -50,6 +50,7 @@ class Block:
         terms: What is done in them, one after the other.
         inner: Loops in each term.
         spread: Whether a row reads one element, for all columns; else one a column, side by side.
+        ahead: Elements of `b` behind those in use that are asked for already; 0: none are.
         together: Whether every sum has one accumulator, so that its bits do not depend on the tile it is in.
     """
 
@@ -62,6 +63,7 @@ class Block:
     inner: tuple[Step, ...] = ()
     spread: bool = True
     together: bool = False
+    ahead: int = 0
 
 
 def accumulate(writer: Writer, block: Block, a: Register, b: Register, start: Tile | None = None) -> Tile:
@@ -166,6 +168,8 @@ def products(writer: Writer, block: Block, a: Register, b: Register, tile: Tile,
         load_columns(writer, writer.offset(b, block.dtype, index * block.lanes), block.dtype, block.lanes, width)
         for index, width in enumerate(block.widths)
     ]
+    for index in range(len(block.widths) if block.ahead else 0):
+        writer.prefetch(writer.offset(b, block.dtype, block.ahead + index * block.lanes))
     result = []
     for offset, sums in zip(rows, tile, strict=True):
         factors = _factors(writer, block, writer.offset(a, block.dtype, offset))

@@ -84,6 +84,22 @@ def worth_packing(problem: Problem, grid: Grid) -> bool:
     return (collides(depth, step) and rows >= 16) or (first and rows >= 256)
 
 
+def widest_panel(target: Target, rows: int) -> int:
+    """Vectors of a panel that all rows meet at once, if they are few: b is then read in long stretches."""
+    if rows > FEW:
+        return 2
+    fit = (target.registers - 1) // (rows + 1)
+    return max(2, fit if target.registers >= 32 else 2)
+
+
+FEW = 9
+"""Rows that fit a block with 3 vectors or more of columns."""
+
+ONCE, AHEAD = 32, 8
+"""Rows that use a panel of b so seldom that memory bounds the product, and the steps ahead of which b is asked for:
+twice the speed for a dozen rows where b comes from the third-level cache."""
+
+
 class Product:
     """The kernel of one product with one epilogue. `operands` of the kernel's own come first among its arguments."""
 
@@ -99,13 +115,14 @@ class Product:
     @property
     def scratch(self) -> int:
         """Room for a packed panel: at most 3 vectors of 64 bytes a step, or 8 for few rows."""
-        return self.problem.depth * (192 if self.problem.rows.size > 3 else 512) if self.pack else 0
+        return self.problem.depth * (192 if self.problem.rows.size > FEW else 512) if self.pack else 0
 
     def emit(self, target: Target) -> str:
         writer = Writer(target)
         problem = self.problem
         lanes = lanes_of(target, ARITHMETIC_KIND[problem.dtype.name], problem.columns.size)
-        panels = panels_of(target, problem.rows.size, problem.columns.size, lanes)
+        widest = widest_panel(target, problem.rows.size)
+        panels = panels_of(target, problem.rows.size, problem.columns.size, lanes, widest)
         begin, end = Register("%begin", "i64"), Register("%end", "i64")
         with writer.loop(begin, end) as piece:
             sizes = [axis.size for axis in problem.outer]
@@ -189,7 +206,9 @@ class Product:
         problem = self.problem
         a = writer.offset(writer.argument(1 if problem.swapped else 0), problem.dtype, places[0])
         offsets = [tuple(row * step for row in range(rows)) for step in problem.rows.steps]
-        block = unrolled(Block(problem.dtype, offsets[0], lanes, panel.widths, steps))
+        once = problem.rows.size <= ONCE and not self.pack and problem.columns.steps[1] == 1
+        ahead = AHEAD * steps[0].b if once and len(steps) == 1 else 0
+        block = unrolled(Block(problem.dtype, offsets[0], lanes, panel.widths, steps, ahead=ahead))
         stretches = self.finish.stretches(
             writer, 2, places[2:], offsets[2:], problem.columns.steps[2:], sum(panel.widths)
         )

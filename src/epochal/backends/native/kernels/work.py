@@ -26,10 +26,13 @@ class Panels:
     widths: tuple[int, ...]
 
 
-def panels_of(target: Target, rows: int, columns: int, lanes: int) -> list[Panels]:
-    """Columns cut into panels of vectors: full panels, then at most one that differs."""
+def panels_of(target: Target, rows: int, columns: int, lanes: int, widest: int = 2) -> list[Panels]:
+    """Columns cut into panels of vectors: full panels, then at most one that differs.
+
+    `widest`: vectors of a panel that meets more than 3 rows.
+    """
     vectors = -(-columns // lanes)
-    many = 2 if rows > 3 else 4 if rows > 1 else 8
+    many = widest if rows > 3 else 4 if rows > 1 else 8
     if target.registers < 32 and many > 2:
         many = 4 if rows == 1 else 3
     full, rest = divmod(vectors, many)
