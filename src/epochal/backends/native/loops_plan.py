@@ -21,6 +21,7 @@ from epochal.ir import Node, Value
 
 PIECE_NANOSECONDS = 4000.0
 MOST_PIECES = 64
+ENOUGH_PIECES = 16
 ALIGNED = 64  # elements; a multiple of every number of lanes
 
 
@@ -101,7 +102,8 @@ def plan_nest(group: Group, analysis: Analysis, reduce_chunk: int = 0) -> Plan:
     block = max(1, points * chunks // wanted)
     pieces = -(-points // block) * chunks
     vector_chunk = 0
-    if vector is not None and not row and pieces < wanted and vector.size >= 4 * ALIGNED:
+    whole_rows = reduce_chunk > 0 and pieces >= ENOUGH_PIECES  # rows are read as they lie, not a part of each
+    if vector is not None and not row and pieces < wanted and vector.size >= 4 * ALIGNED and not whole_rows:
         parts = min(-(-wanted // pieces), vector.size // (2 * ALIGNED))
         vector_chunk = -(-vector.size // (parts * ALIGNED)) * ALIGNED
         pieces *= -(-vector.size // vector_chunk)
