@@ -81,7 +81,7 @@ def worth_packing(problem: Problem, grid: Grid) -> bool:
     if step < 512 or step % 64:
         return False
     first = depth * math.gcd(step // 64, 64) > 8 * 64 and depth <= 256
-    return (collides(depth, step) and rows >= 16) or (first and rows >= 256)
+    return (collides(depth, step) and rows > ONCE) or (first and rows >= 256)
 
 
 def widest_panel(target: Target, rows: int) -> int:
@@ -95,7 +95,7 @@ def widest_panel(target: Target, rows: int) -> int:
 FEW = 9
 """Rows that fit a block with 3 vectors or more of columns."""
 
-ONCE, AHEAD = 32, 8
+ONCE, AHEAD = 24, 8
 """Rows that use a panel of b so seldom that memory bounds the product, and the steps ahead of which b is asked for:
 twice the speed for a dozen rows where b comes from the third-level cache."""
 
