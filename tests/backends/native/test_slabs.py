@@ -122,6 +122,17 @@ def test_a_matrix_that_every_step_makes():
     check(recurrence(16, 64, step=step), 1e-5)
 
 
+def test_what_is_stacked_is_written_in_every_step():
+    """Results that depend on no step, stacked or carried, are not computed before the loop: each row wants them."""
+
+    def step(w, h, x):
+        always = BUILD.dot_general(w, w, contract=((1,), (0,)))
+        new = BUILD.tanh(BUILD.add(BUILD.dot_general(h, w, contract=((1,), (0,))), x))
+        return [new], [always]
+
+    check(recurrence(40, 40, step=step), 1e-5)
+
+
 def test_threads_wait_for_a_sum_over_the_samples():
     def step(w, h, x):
         z = BUILD.add(BUILD.dot_general(h, w, contract=((1,), (0,))), x)

@@ -186,6 +186,11 @@ class _Body:
     start: int
     fixed: set[Value]
 
+    def is_fixed(self, launch: Launch, direct: Container[Value]) -> bool:
+        """Whether a launch gives the same in every step, and does not write where every step must (`direct`)."""
+        inputs, outputs = map(root, launch.inputs), map(root, launch.outputs)
+        return self.fixed.issuperset(inputs) and not any(value in direct for value in outputs)
+
 
 def _has_rows(value: Value, cut: Cut) -> bool:
     return value.type.rank > 0 and value.shape[0] == cut.rows
@@ -227,7 +232,7 @@ class _Lowering:
                 key = root(output)
                 if key not in places:
                     places[key] = direct.get(key) or Place(Buffer(output.type.bytes))
-            if loop is not None and isinstance(item, Launch) and loop.fixed.issuperset(map(root, item.inputs)):
+            if loop is not None and isinstance(item, Launch) and loop.is_fixed(item, direct):
                 self._before(loop, item, places)
             else:
                 self._item(item, places)
