@@ -83,7 +83,8 @@ class Tiling:
 
     def bytes(self, channels: int) -> int:
         """Bytes of a transformed chunk."""
-        return PLANES * self.plane(channels) * self.dtype.itemsize
+        size: int = self.dtype.itemsize
+        return PLANES * self.plane(channels) * size
 
 
 def padded(channels: int) -> int:
@@ -116,7 +117,7 @@ def pays(geometry: Geometry, result: tuple[int, int, int], buffers: int) -> bool
             data gradient.
         buffers: Transformed kernels that are written or read.
     """
-    lanes = LANES * 4 // geometry.dtype.itemsize
+    lanes: int = LANES * 4 // geometry.dtype.itemsize
     columns = result[2]
     depth = geometry.x[2] + geometry.y[2] - columns
     vectors = -(-columns // lanes)

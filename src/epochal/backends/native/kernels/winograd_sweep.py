@@ -97,7 +97,8 @@ class WinogradSweep:
     def zeros(self) -> int:
         """Bytes of a row of the source."""
         tiling = self.sweep.tiling
-        return -(-tiling.source[1] * self.sweep.depth * tiling.dtype.itemsize // 64) * 64
+        size: int = tiling.dtype.itemsize
+        return -(-tiling.source[1] * self.sweep.depth * size // 64) * 64
 
     @property
     def scratch(self) -> int:

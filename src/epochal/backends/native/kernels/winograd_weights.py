@@ -109,8 +109,9 @@ class WinogradWeightGradient:
     def zeros(self) -> int:
         """Bytes of a row of the input or the cotangent."""
         plan, tiling = self.plan, self.plan.tiling
+        size: int = tiling.dtype.itemsize
         longest = max(tiling.source[1] * plan.inputs, tiling.result[1] * plan.outputs)
-        return -(-longest * tiling.dtype.itemsize // 64) * 64
+        return -(-longest * size // 64) * 64
 
     @property
     def scratch(self) -> int:
