@@ -21,6 +21,8 @@ def at_once(method: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(method)
     def run(*args: Any, **kwargs: Any) -> Any:
+        if contexts.current() is None:
+            return method(*args, **kwargs)
         with contexts.eagerly():
             return method(*args, **kwargs)
 

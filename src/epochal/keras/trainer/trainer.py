@@ -271,7 +271,6 @@ class Trainer(Inspection):
 
     # predict -----------------------------------------------------------------------------------------------------
 
-    @at_once
     def predict(
         self,
         x: Any,
@@ -299,6 +298,7 @@ class Trainer(Inspection):
                 return leaves[0] if len(leaves) == 1 else known.pack(leaves)
         return self._predict(x, batch_size, verbose, steps, callbacks, num_threads)
 
+    @at_once
     def _predict(
         self, x: Any, batch_size: int | None, verbose: Any, steps: int | None, callbacks: Any, num_threads: int | None
     ) -> Any:
