@@ -52,6 +52,24 @@ def test_idle_workers_sleep(executable):
     assert time.process_time() - before < 0.1
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="needs Linux's affinities")
+def test_workers_begin_elsewhere_and_may_run_anywhere(executable):
+    once(executable, 3)
+    for worker in workers.pool()._all:
+        assert os.sched_getaffinity(worker._thread.native_id) == os.sched_getaffinity(0)
+    chosen = [workers._another_core(number) for number in range(4)]
+    assert all(cores <= os.sched_getaffinity(0) for cores in chosen)
+    assert all(len(cores) == (len(os.sched_getaffinity(0)) > 1) for cores in chosen)
+
+
+def test_a_worker_spins_long_only_where_it_has_a_core_of_its_own():
+    runtime = workers.runtime()
+    cores = runtime._cores
+    pauses = [runtime.idle_pauses(number) for number in range(cores + 1)]
+    assert pauses[cores - 1] == pauses[cores]
+    assert all(pause > 10 * pauses[cores] for pause in pauses[: cores - 1])
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_forked_child_starts_its_own_workers(executable):

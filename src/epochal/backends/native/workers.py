@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 import numpy as np
@@ -30,7 +31,12 @@ from epochal.ir import Array
 BARRIER_SPIN_US: Final = 40.0
 """How long a thread spins at a barrier before it sleeps."""
 
-IDLE_SPIN_US: Final = 80.0
+IDLE_SPIN_US: Final = 1000.0
+"""How long a worker spins for its next call before it sleeps, as far as there are cores: what a program does between
+two predictions or two steps of training takes less, and waking it takes 50 us."""
+
+CROWDED_IDLE_SPIN_US: Final = 80.0
+"""The same for those that share a core with others."""
 
 YIELD_US: Final = 0.5
 """How often a spinning thread lets others run: cheap where no one waits, and where the cores are busy with something
@@ -87,13 +93,20 @@ class Runtime:
         """Pauses before a thread at a barrier sleeps."""
         return max(1, int(BARRIER_SPIN_US * self._pauses_per_us))
 
-    def idle_pauses(self) -> int:
-        """Pauses before an idle worker sleeps."""
-        return max(1, int(IDLE_SPIN_US * self._pauses_per_us)) if self._cores > 1 else 1
+    def idle_pauses(self, number: int) -> int:
+        """Pauses before the idle worker of this number (from 0) sleeps; the caller has a core of its own."""
+        if self._cores == 1:
+            return 1
+        duration = IDLE_SPIN_US if number + 1 < self._cores else CROWDED_IDLE_SPIN_US
+        return max(1, int(duration * self._pauses_per_us))
 
 
 class Worker:
     """One parked thread.
+
+    Args:
+        runtime: The process's.
+        number: How many there were before it.
 
     Attributes:
         address: Of its mailbox.
@@ -101,11 +114,11 @@ class Worker:
 
     __slots__ = ("_mailbox", "_thread", "address")
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, number: int) -> None:
         self._mailbox = aligned(_MAILBOX_WORDS, np.int64)
         self._mailbox[:] = 0
         self.address: int = self._mailbox.ctypes.data
-        arguments = (runtime, self._mailbox, self.address)
+        arguments = (runtime, self._mailbox, self.address, runtime.idle_pauses(number), _another_core(number))
         self._thread = threading.Thread(target=_work, args=arguments, name="epochal-worker", daemon=True)
         self._thread.start()
 
@@ -131,7 +144,7 @@ class Pool:
         try:
             return self._idle.pop()
         except IndexError:  # another caller may have been faster, so asking before would not do
-            worker = Worker(runtime)
+            worker = Worker(runtime, len(self._all))
             self._all.append(worker)
             return worker
 
@@ -172,11 +185,32 @@ def pool() -> Pool:
     return _pool
 
 
-def _work(runtime: Runtime, mailbox: Array, address: int) -> None:
+def _another_core(number: int) -> set[int]:
+    """A core that the calling thread is not on, for the worker of that number; none if that can't be told."""
+    get_core = getattr(ctypes.CDLL(None), "sched_getcpu", None) if hasattr(os, "sched_setaffinity") else None
+    others = [] if get_core is None else sorted(os.sched_getaffinity(0) - {get_core()})
+    return {others[number % len(others)]} if others else set()
+
+
+def _move_to(cores: set[int]) -> None:
+    """Moves this thread there; from then on it may go where it likes.
+
+    A thread begins on the core of the one that starts it. Two that spin in turn never sleep, and only a thread that
+    wakes is placed anew, so they may stay there together for good.
+    """
+    with suppress(OSError):  # some containers forbid it
+        allowed = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, cores)
+        os.sched_setaffinity(0, allowed)
+
+
+def _work(runtime: Runtime, mailbox: Array, address: int, pauses: int, cores: set[int]) -> None:
     if hasattr(signal, "pthread_sigmask"):
         # Signals are for the thread that runs Python: here they would only cut sleeps short.
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-    runtime.park(address, runtime.idle_pauses(), runtime.system(1))
+    if cores:
+        _move_to(cores)
+    runtime.park(address, pauses, runtime.system(1))
     del mailbox
 
 
