@@ -50,10 +50,11 @@ EXACT = {
     "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)), "pow": mpmath.power, "atan2": mpmath.atan2,
     **{name: getattr(mpmath, name) for name in (*NUMPY.keys() - {"sigmoid", "pow", "atan2", "log1p"},)},
     "normal_cdf": lambda x: mpmath.erfc(-x / mpmath.sqrt(2)) / 2,
+    "normal_pdf": lambda x: mpmath.exp(-x * x / 2) / mpmath.sqrt(2 * mpmath.pi),
     "normal_cdf_tanh": lambda x: 1 / (1 + mpmath.exp(-2 * mpmath.sqrt(2 / mpmath.pi) * bent(x))),
     "log1p": mpmath.log1p,
 }  # fmt: skip
-NAMES = [*NUMPY, "normal_cdf", "normal_cdf_tanh"]
+NAMES = [*NUMPY, "normal_cdf", "normal_pdf", "normal_cdf_tanh"]
 
 
 def compiled(name, dtype, operands):

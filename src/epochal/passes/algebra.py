@@ -29,6 +29,7 @@ _NEVER_NEGATIVE_ZERO = frozenset(
         "cosh",
         "erfc",
         "normal_cdf",
+        "normal_pdf",
         "random_uniform",
         "logsumexp",
     }

@@ -89,7 +89,7 @@ def _gelu_decomposition(build: Build, inputs: Sequence[Value], *, approximate: b
         density = build.mul(build.mul(share, build.sub(1.0, share)), _rise(build, square))
     else:
         share = build.normal_cdf(x)
-        density = build.mul(build.exp(build.mul(square, -0.5)), 0.5 * _SCALE)
+        density = build.normal_pdf(x)
     slope = build.add(share, build.mul(x, density))
     return rounded(build, build.mul(x, share), inputs[0]), rounded(build, slope, inputs[0])
 
@@ -121,7 +121,7 @@ def _gelu_curvature(build: Build, x: Value, slope: Value, *, approximate: bool =
         )
         result: Value = build.add(build.mul(density, 2.0), build.mul(x, change))
     else:
-        density = build.mul(build.exp(build.mul(square, -0.5)), 0.5 * _SCALE)
+        density = build.normal_pdf(x)
         result = build.mul(density, build.sub(2.0, square))
     return result
 

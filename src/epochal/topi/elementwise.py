@@ -90,6 +90,10 @@ def _each(function: Callable[[float], float]) -> Callable[[Array], Array]:
     return lambda x: np.asarray(ufunc(x.astype(np.float64)), dtype=x.dtype)
 
 
+def _normal_pdf(x: Array) -> Array:
+    return np.asarray(_DENSITY * np.exp(-0.5 * np.square(x.astype(np.float64))), dtype=x.dtype)
+
+
 def _normal_cdf_tanh(x: Array) -> Array:
     wide = x.astype(np.float64)
     return np.asarray(1.0 / (1.0 + np.exp(-4.0 * _DENSITY * wide * (1.0 + _CUBIC * wide * wide))), dtype=x.dtype)
@@ -199,7 +203,11 @@ erfc = unary(
 normal_cdf = unary(
     "normal_cdf", "The standard normal distribution function, erfc(-x / sqrt(2)) / 2.",
     _each(lambda x: 0.5 * math.erfc(-x * math.sqrt(0.5))),
-    lambda build, g, x, y: build.mul(g, build.mul(build.exp(build.mul(build.square(x), -0.5)), _DENSITY)),
+    lambda build, g, x, y: build.mul(g, build.normal_pdf(x)),
+)  # fmt: skip
+normal_pdf = unary(
+    "normal_pdf", "The standard normal density, exp(-x * x / 2) / sqrt(2 pi).", _normal_pdf,
+    lambda build, g, x, y: build.mul(g, build.mul(build.neg(x), y)),
 )  # fmt: skip
 normal_cdf_tanh = unary(
     "normal_cdf_tanh", "What comes close to it: sigmoid(2 u) with u = sqrt(2 / pi) (x + 0.044715 x^3).",

@@ -51,7 +51,7 @@ OPERATORS: tuple[Operator, ...] = (
     elementwise.sinh, elementwise.cosh, elementwise.tanh,
     elementwise.asinh, elementwise.acosh, elementwise.atanh,
     elementwise.sigmoid, elementwise.erf, elementwise.erfc, elementwise.relu,
-    elementwise.normal_cdf, elementwise.normal_cdf_tanh,
+    elementwise.normal_cdf, elementwise.normal_pdf, elementwise.normal_cdf_tanh,
     elementwise.is_finite, elementwise.is_nan, elementwise.logical_not, elementwise.bitwise_not,
     elementwise.stop_gradient, elementwise.cast,
     special.erf_inv, special.lgamma, special.digamma, special.polygamma,

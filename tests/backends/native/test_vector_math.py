@@ -148,6 +148,31 @@ def test_gelu_and_its_share(name, function, least):
     assert units_in_last_place(actual * x, expected * x) <= 2.0
 
 
+def normal_pdf(x):
+    return np.exp(-0.5 * np.square(x)) / np.sqrt(2 * np.longdouble(math.pi))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "least"), [(dtypes.float32, -12.9), (dtypes.float64, -37.0)], ids=["float32", "float64"]
+)
+def test_normal_density(dtype, least):
+    x = samples((least, -least), dtype)
+    assert units_in_last_place(compiled("normal_pdf", dtype)(x), normal_pdf(x.astype(np.longdouble))) <= 2.0
+
+
+@pytest.mark.parametrize("dtype", FLOATS, ids=str)
+def test_normal_distribution_at_the_edges(dtype):
+    """Far below zero the mass and the density vanish, far above only the density; NaN stays."""
+    x = [-math.inf, -1e30, -40.0, -0.0, 0.0, 40.0, 1e30, math.inf, math.nan]
+    np.testing.assert_array_equal(
+        compiled("normal_cdf", dtype)([*x, *x[:7]])[:9], [0, 0, 0, 0.5, 0.5, 1, 1, 1, math.nan]
+    )
+    top = dtype.numpy.type(1 / math.sqrt(2 * math.pi))
+    np.testing.assert_array_equal(
+        compiled("normal_pdf", dtype)([*x, *x[:7]])[:9], [0, 0, 0, top, top, 0, 0, 0, math.nan]
+    )
+
+
 @pytest.mark.parametrize("dtype", FLOATS, ids=str)
 @pytest.mark.parametrize("name", CASES)
 def test_special_values(name, dtype):

@@ -28,7 +28,7 @@ from epochal.backends.native.vector_angles import (
 from epochal.backends.native.vector_base import INFINITY, NAN, Math
 from epochal.backends.native.vector_exponentials import cosh, erf, erfc, exp, expm1, sigmoid, sinh, tanh
 from epochal.backends.native.vector_logarithms import acosh, asinh, atanh, log, log1p, power, single_power
-from epochal.backends.native.vector_normal import normal_cdf, normal_cdf_tanh
+from epochal.backends.native.vector_normal import normal_cdf, normal_cdf_tanh, normal_pdf
 
 Function = Callable[..., Register]
 
@@ -55,6 +55,7 @@ FUNCTIONS: dict[str, Function] = {
     "erf": erf,
     "erfc": _widened(erfc),
     "normal_cdf": normal_cdf,
+    "normal_pdf": normal_pdf,
     "normal_cdf_tanh": normal_cdf_tanh,
     "sin": _widened(sin, single_sin),
     "cos": _widened(cos, single_cos),
