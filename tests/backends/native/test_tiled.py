@@ -91,6 +91,27 @@ def test_batches():
     check(product(70, 512, 160, LEFT, batch=(2, 2)))
 
 
+def test_what_stays_near_is_copied_where_its_reduction_is_long():
+    """A panel of b would fill the first-level cache by itself."""
+    finish = Finish(product(128, 256, 128, PLAIN), None)
+    assert suits_tiled(problem_of(product(128, 256, 128, PLAIN).node, finish.strides))
+    assert not suits_tiled(problem_of(product(128, 128, 128, PLAIN).node, finish.strides))
+    assert suits_tiled(problem_of(product(128, 128, 128, PLAIN).node, finish.strides), 128)
+
+
+@pytest.mark.parametrize("contract", [PLAIN, LEFT, RIGHT])
+def test_long_reductions_of_few_results(contract):
+    check(product(70, 264, 130, contract))
+
+
+def test_weight_gradients_of_narrow_layers_are_tiled_in_parts():
+    result = product(128, 1024, 128, LEFT)
+    launches = lower(result.node)
+    assert len(launches) == 2
+    assert "TiledProduct" in repr(launches[0].kernel.emit)
+    check(result)
+
+
 def test_many_summed_rows_and_few_results_are_summed_in_parts():
     result = product(128, 2048, 300, LEFT)
     launches = lower(result.node)

@@ -17,9 +17,8 @@ from epochal.backends.native.kernels.finish import Finish
 from epochal.backends.native.kernels.geometry import Geometry
 from epochal.backends.native.kernels.inner import SMALL, InnerProduct, suits_inner
 from epochal.backends.native.kernels.problem import Problem, problem_of
-from epochal.backends.native.kernels.tiled import TiledProduct, suits_tiled
+from epochal.backends.native.kernels.tiled import LONG, TiledProduct, suits_tiled
 from epochal.backends.native.kernels.transpose import pack_panel
-from epochal.backends.native.kernels.vector_product import suits_vectors, vector_launches
 from epochal.backends.native.kernels.weights import GROUP_BYTES, GROUPS, weight_gradient_launches
 from epochal.backends.native.kernels.work import PIECES, RATES, Panels, collides, digest, lanes_of, over, panels_of
 from epochal.ir import Node, TensorType, make_input
@@ -221,17 +220,15 @@ def lower_product(node: Node, epilogue: Epilogue | None = None) -> tuple[Launch,
     """The launches of a ``dot_general``."""
     finish = Finish(node.outputs[0], epilogue)
     problem = problem_of(node, finish.strides)
-    if suits_vectors(problem):
-        return vector_launches(problem, finish, node)
     rows, columns = problem.rows.size, problem.columns.size
     deep = problem.depth >= DEEP and len(problem.summed) == 1 and problem.summed[0].steps == (rows, columns)
     deep = deep and not problem.outer and not problem.swapped and rows > 1 and columns > 1
     if deep and rows * columns < LARGE:
         parts = _in_parts(problem)
-        if parts is not None and suits_tiled(parts):
+        if parts is not None and suits_tiled(parts, DEEP // GROUPS):
             shape = (parts.batch, rows, columns)
             partial = make_input(TensorType(problem.dtype, shape), "partial")
-            launch = product_launch(parts, Finish(partial, None), node)
+            launch = product_launch(parts, Finish(partial, None), node, DEEP // GROUPS)
             return (launch, combine_launch(partial, parts.batch, finish))
         geometry = Geometry(
             problem.dtype, problem.depth, (1, 1, rows), (1, 1, columns), (1, 1), (1, 1), (1, 1), (0, 0), 1
@@ -251,9 +248,9 @@ def _in_parts(problem: Problem) -> Problem | None:
     return Problem(problem.dtype, (outer,), Axis(rows, (1, 0, columns)), Axis(columns, (0, 1, 1)), (summed,))
 
 
-def product_launch(problem: Problem, finish: Finish, node: Node) -> Launch:
-    """The launch of a product in canonical form whose operands are the node's."""
-    tiled = suits_tiled(problem)
+def product_launch(problem: Problem, finish: Finish, node: Node, long: int = LONG) -> Launch:
+    """The launch of a product in canonical form whose operands are the node's; `long` as `suits_tiled` has it."""
+    tiled = suits_tiled(problem, long)
     inner = suits_inner(problem) and (not tiled or min(problem.rows.size, problem.columns.size) <= SMALL)
     kernel_type = InnerProduct if inner else TiledProduct if tiled else Product
     product = kernel_type(problem, finish)

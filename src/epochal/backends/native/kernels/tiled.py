@@ -29,14 +29,23 @@ NEAR = 1 << 18
 """Bytes of b that stay in a second-level cache beside everything else."""
 
 
-def suits_tiled(problem: Problem) -> bool:
-    """Whether copying operands pays: a piece has enough rows for it, and what they use does not stay near by itself."""
+LONG = 256
+"""Steps of the reduction from which a panel of b fills a first-level cache; copied, it lies in all its sets."""
+
+
+def suits_tiled(problem: Problem, long: int = LONG) -> bool:
+    """Whether copying operands pays: a piece has enough rows for it, and what they use does not stay near by itself.
+
+    Args:
+        problem: The product.
+        long: Steps of the reduction from which a b that stays in the second-level cache is copied, too.
+    """
     size: int = problem.dtype.itemsize
     if problem.dtype.name not in ("float32", "float64") or len(problem.summed) != 1:
         return False
     if problem.rows.size < 64 or problem.columns.size * size < 512 or problem.depth < 64:
         return False
-    return problem.columns.size * problem.depth * size > NEAR
+    return problem.depth >= long or problem.columns.size * problem.depth * size > NEAR
 
 
 class TiledProduct:
