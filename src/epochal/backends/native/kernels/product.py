@@ -19,6 +19,7 @@ from epochal.backends.native.kernels.inner import SMALL, InnerProduct, suits_inn
 from epochal.backends.native.kernels.problem import Problem, problem_of
 from epochal.backends.native.kernels.tiled import LONG, TiledProduct, suits_tiled
 from epochal.backends.native.kernels.transpose import pack_panel
+from epochal.backends.native.kernels.vector_product import suits_vectors, vector_launches
 from epochal.backends.native.kernels.weights import GROUP_BYTES, GROUPS, weight_gradient_launches
 from epochal.backends.native.kernels.work import PIECES, RATES, Panels, collides, digest, lanes_of, over, panels_of
 from epochal.ir import Node, TensorType, make_input
@@ -220,6 +221,8 @@ def lower_product(node: Node, epilogue: Epilogue | None = None) -> tuple[Launch,
     """The launches of a ``dot_general``."""
     finish = Finish(node.outputs[0], epilogue)
     problem = problem_of(node, finish.strides)
+    if suits_vectors(problem):
+        return vector_launches(problem, finish, node)
     rows, columns = problem.rows.size, problem.columns.size
     deep = problem.depth >= DEEP and len(problem.summed) == 1 and problem.summed[0].steps == (rows, columns)
     deep = deep and not problem.outer and not problem.swapped and rows > 1 and columns > 1
