@@ -14,8 +14,10 @@ from epochal.passes.merge_scans import MergeScans
 from epochal.passes.movement import Movement
 from epochal.passes.pipeline import Pass
 from epochal.passes.products import Products
+from epochal.passes.sparse_updates import SparseUpdates
 from epochal.passes.stabilize import Stabilize
 from epochal.passes.sums_outside_scans import SumsOutsideScans
+from epochal.passes.volumes import Volumes
 
 SIMPLIFY: tuple[Pass, ...] = (
     Movement(),
@@ -38,6 +40,8 @@ def for_engine(lowered: frozenset[str]) -> tuple[Pass, ...]:
         HoistInvariants(),
         SumsOutsideScans(),
         Decompose(lowered),
+        Volumes(),
+        SparseUpdates(),
         *SIMPLIFY,
         EliminateDeadCode(),
     )

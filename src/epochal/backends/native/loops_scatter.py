@@ -76,7 +76,7 @@ class _Scatter:
             after = writer.binary("add", first, writer.constant(self.block, "i64"))
             most = writer.constant(self.rows, "i64")
             after = writer.select(writer.compare("ult", after, most), after, most)
-            self._begin(writer, outer, first, after)
+            self._start(writer, outer, first, after)
             if self.count:
                 with writer.loop(0, self.count) as step:
                     self._update(writer, outer, first, after, step.index)
@@ -86,6 +86,15 @@ class _Scatter:
         shift = 0 if self.fill is not None else 1
         x = None if self.fill is not None else writer.argument(0)
         return x, writer.argument(shift), writer.argument(shift + 1), writer.argument(shift + 2)
+
+    def _start(self, writer: Writer, outer: Register, first: Register, after: Register) -> None:
+        """Rows that already lie where the result goes are not copied: a table of which few rows change."""
+        x, _, _, result = self._pointers(writer)
+        if x is None:
+            self._begin(writer, outer, first, after)
+            return
+        with writer.when(writer.compare("ne", x, result)):
+            self._begin(writer, outer, first, after)
 
     def _begin(self, writer: Writer, outer: Register, first: Register, after: Register) -> None:
         """The rows as they are before the updates."""
