@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 
+from epochal.backends.native.emit import Writer
 from epochal.backends.native.engine import engine
 from epochal.backends.native.kernel import Target
 from epochal.backends.native.kernels.epilogue import Epilogue
@@ -132,6 +133,38 @@ def test_pieces_keep_several_threads_busy(size):
     for threads in (2, 3, 4):
         share = -(-made.pieces // threads) * threads / made.pieces
         assert share <= 1.2
+
+
+@pytest.mark.parametrize("contract", [PLAIN, LEFT, RIGHT, BOTH])
+@pytest.mark.parametrize("size", [(66, 512, 1061), (65, 700, 777)])
+def test_operands_from_beyond_the_caches(size, contract):
+    """They are asked for at equal distances, and one run is enough for what is not deep."""
+    result = product(*size, contract)
+    made = tiled(result)
+    assert made.far
+    assert (made.runs == 1) == (size[1] <= 512)
+    check(result)
+
+
+def test_what_is_asked_for_ahead():
+    """Of memory beyond the caches every line that a tile touches, and results that replace no input."""
+    result = product(64, 128, 129, PLAIN)
+    weights = make_input(result.type)
+    sub = BUILD.sub(weights, result)
+
+    def stretches(epilogue, far):
+        finish = Finish(result, epilogue)
+        writer = Writer(engine().target)
+        places = [writer.constant(0, "i64")] * len(finish.strides)
+        rows = [(0, 129)] * len(finish.strides)
+        found = finish.stretches(writer, 2, places, rows, [1] * len(finish.strides), 32, far)
+        return [(one.pitch, one.lines, one.write) for one in found]
+
+    assert stretches(None, far=False) == []
+    assert stretches(None, far=True) == [(516, 3, True)]
+    update = Epilogue((sub.node,), (weights,), (sub,))
+    assert stretches(update, far=False) == [(516, 2, False)]
+    assert stretches(update, far=True) == [(516, 3, False)]
 
 
 def test_an_optimizer_in_the_epilogue_acts_once():

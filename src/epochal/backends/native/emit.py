@@ -457,10 +457,10 @@ class Writer:
         self.declare(f"declare void {name}({raw.type}, ptr, i32, <{raw.lanes} x i1>)")
         self.line(f"call void {name}({raw.typed}, ptr {pointer.name}, i32 {align}, {mask.typed})")
 
-    def prefetch(self, pointer: Register, level: int = 3) -> None:
+    def prefetch(self, pointer: Register, level: int = 3, write: bool = False) -> None:
         """Asks for the line of memory at `pointer`, valid or not. `level`: 3 the nearest cache, 2 the second."""
         self.declare("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
-        self.line(f"call void @llvm.prefetch.p0(ptr {pointer.name}, i32 0, i32 {level}, i32 1)")
+        self.line(f"call void @llvm.prefetch.p0(ptr {pointer.name}, i32 {int(write)}, i32 {level}, i32 1)")
 
     def gather(self, base: Register, dtype: DType, index: Register, mask: Register | None = None) -> Register:
         """Elements at `base` plus the lanes of `index` (i64, in elements)."""

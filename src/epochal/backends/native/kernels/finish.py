@@ -108,10 +108,12 @@ class Finish:
         rows: Sequence[Sequence[int]],
         columns: Sequence[int],
         width: int,
+        far: bool = False,
     ) -> list[Stretch]:
-        """What `store` will read of the inputs that have an element for each of the tile's, to be asked for ahead.
+        """What `store` will touch of memory that has an element for each of the tile's, to be asked for ahead.
 
-        The arguments are those of `store`; `width`: columns of the tile.
+        The arguments are those of `store`; `width`: columns of the tile; `far`: whether memory beyond the caches is
+        meant, of which every line counts, and those of outputs that share no input's memory, too.
         """
         found = []
         for entry, value in enumerate(self.viewed, 1):
@@ -121,7 +123,17 @@ class Finish:
             pitch = (rows[entry][1] - rows[entry][0]) * size if len(rows[entry]) > 1 else 0
             if pitch and columns[entry]:
                 start = writer.offset(writer.argument(operands + view.source), value.dtype, places[entry])
-                found.append(Stretch(start, pitch, -(-width * size // LINE)))
+                found.append(Stretch(start, pitch, _lines(width * size, pitch if far else 0)))
+        if not far:
+            return found
+        shared = {index for _, index in self.inplace(operands)}
+        pitch = rows[0][1] - rows[0][0] if len(rows[0]) > 1 else 0
+        for index, output in enumerate(self.outputs):
+            size = output.dtype.itemsize
+            if pitch and index not in shared:
+                base = writer.argument(operands + len(self.inputs) + index)
+                start = writer.offset(base, output.dtype, places[0])
+                found.append(Stretch(start, pitch * size, _lines(width * size, pitch * size), write=True))
         return found
 
     def _read(
@@ -168,6 +180,11 @@ class Finish:
                 environment[node.outputs[0]] = emit_elementwise(
                     writer, node.operator.name, operands, node.parameters, types, lanes
                 )
+
+
+def _lines(length: int, pitch: int) -> int:
+    """Lines that so many bytes of each row touch: one more where rows do not begin with a line."""
+    return -(-length // LINE) + (pitch % LINE != 0)
 
 
 __all__ = ["Finish"]

@@ -25,6 +25,15 @@ from epochal.backends.native.kernels.work import Panels, lanes_of, over, panels_
 RUN_BYTES = 1 << 15
 """Bytes of a panel of b, about: they stay in a first-level cache beside the rows of a that meet them."""
 
+SINGLE = 512
+"""Steps of a reduction that is one run: its panels of b come from a second-level cache, but no sums wait."""
+
+FAR = 1 << 22
+"""Bytes of results, or twice those of b, from which they surely come from beyond the second-level cache."""
+
+FEW_RUNS = 8
+"""Runs up to which results are asked for before they are written: every run pays for it, the last one gains."""
+
 NEAR = 1 << 18
 """Bytes of b that stay in a second-level cache beside everything else."""
 
@@ -55,13 +64,17 @@ class TiledProduct:
         run: Steps of a run of the reduction (the last may have fewer), a multiple of any vector's lanes.
         runs: How many there are.
         along, across: Whether rows of a are copied, lying along the summed axis, or across it, block after block.
+        far: Whether b or the results do not stay in a second-level cache from one launch to the next.
         groups, chunks: Of columns and of rows: the pieces.
     """
 
     def __init__(self, problem: Problem, finish: Finish) -> None:
         self.problem, self.finish = problem, finish
         size: int = problem.dtype.itemsize
-        runs = -(-problem.depth // (RUN_BYTES // (2 * LINE)))
+        results = problem.rows.size * problem.columns.size
+        self.far = max(results, 2 * problem.columns.size * problem.depth) * size > FAR
+        single = self.far and problem.depth <= SINGLE
+        runs = 1 if single else -(-problem.depth // (RUN_BYTES // (2 * LINE)))
         even = -(-problem.depth // runs)
         self.run = -(-even // 16) * 16
         self.runs = -(-problem.depth // self.run)
@@ -286,15 +299,16 @@ class _Emitter:
             (Step(part.steps, step, len(panel.widths) * self.lanes),),
         )  # fmt: skip
         result = (2, here[2:], offsets[2:], problem.columns.steps[2:])
-        asked = self.finish.stretches(writer, *result, sum(panel.widths))
+        asked = self.finish.stretches(writer, *result, sum(panel.widths), far=product.far)
         following = self._next_panel(nth, rows, places[1])
         if product.runs == 1:
-            tile = accumulate_ahead(writer, block, a, self.b_copy, asked + following)
+            tile = accumulate_ahead(writer, block, a, self.b_copy, asked + following, evenly=product.far)
             self.finish.store(writer, tile, self.lanes, panel.widths, *result)
             return
         begins = writer.compare("eq", part.run, writer.constant(0, "i64"))
         ends = writer.compare("eq", part.run, writer.constant(product.runs - 1, "i64"))
         # Where there is nothing to ask for, something near is asked for.
+        asked = [one for one in asked if product.runs <= FEW_RUNS or not one.write]
         asked = [replace(one, pointer=writer.select(ends, one.pointer, self.b_copy)) for one in asked]
         other = self._next_run(nth, rows, here[0], places[0], part.panel)
         following += [replace(one, pointer=writer.select(ends, self.b_copy, one.pointer)) for one in other]
@@ -304,7 +318,7 @@ class _Emitter:
         sums = writer.offset(self.sums, problem.dtype, place)
         start = self._sums(sums, rows, len(panel.widths), begins)
         least = problem.depth - (product.runs - 1) * product.run
-        tile = accumulate_ahead(writer, block, a, self.b_copy, asked + following, start, least)
+        tile = accumulate_ahead(writer, block, a, self.b_copy, asked + following, start, least, product.far)
         with writer.when(ends):
             self.finish.store(writer, tile, self.lanes, panel.widths, *result)
         with writer.when(writer.binary("xor", ends, writer.constant(True, "i1"))):
