@@ -114,14 +114,14 @@ def _compile(
     body: Callable[[list[Tensor]], Any], specs: Sequence[TensorSpec], backend: str | None, own_gathers: int = 0
 ) -> Step:
     program, variables, structure = trace_step(body, specs)
+    executable, may_fail = executable_of(program, backend or config.backend(), own_gathers)
+    return Step(executable, variables, structure, program.replaced, may_fail)
+
+
+def executable_of(program: Program, backend: str, own_gathers: int = 0) -> tuple[Any, bool]:
+    """The compiled program, and whether a run of it may fail on an index other than those of its own gathers."""
     checked = tuple(node.origin.layer for node in program.graph.nodes() if node.operator.name in _CHECKED)
-    return Step(
-        _executable(program, checked, backend or config.backend()),
-        variables,
-        structure,
-        program.replaced,
-        may_fail=len(checked) > own_gathers,
-    )
+    return _executable(program, checked, backend), len(checked) > own_gathers
 
 
 # Operators that fail on an index outside their axis, or hold some that do.

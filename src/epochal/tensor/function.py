@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import RLock
 from typing import Any
 
@@ -15,9 +15,14 @@ from epochal.errors import ArgumentError
 from epochal.ir import Graph
 from epochal.tensor import context as contexts
 from epochal.tensor.convert import convert
+from epochal.tensor.lengths import Lengths, Place, Shapes
+from epochal.tensor.padded import PaddedTraced, padded_traced
 from epochal.tensor.recording import TAPES
 from epochal.tensor.tensor import Tensor, TensorSpec
 from epochal.tensor.trace import Traced, trace
+
+_PATIENCE = 4
+"""Sizes of an axis that are traced one by one, as other implementations do, before later ones share programs."""
 
 
 class Function:
@@ -27,11 +32,16 @@ class Function:
         python_function: What was given.
     """
 
-    def __init__(self, python_function: Callable[..., Any], input_signature: Any = None) -> None:
+    def __init__(
+        self, python_function: Callable[..., Any], input_signature: Any = None, reduce_retracing: bool = False
+    ) -> None:
         self.python_function = python_function
         self._signature = None if input_signature is None else tuple(input_signature)
         self._cache: dict[Any, tuple[Traced, list[Any]]] = {}
-        self._quick: dict[Any, Traced] = {}
+        self._quick: dict[Any, Traced | PaddedTraced] = {}
+        self._padded: dict[Any, PaddedTraced] = {}
+        self._reduce_retracing = reduce_retracing
+        self._lengths = Lengths(exact=2 if reduce_retracing else _PATIENCE)
         self._bound: weakref.WeakKeyDictionary[Any, Function] = weakref.WeakKeyDictionary()
         self._made_variables = False
         self._lock = RLock()
@@ -54,7 +64,7 @@ class Function:
             def method(*arguments: Any, **keywords: Any) -> Any:
                 return python_function(reference(), *arguments, **keywords)
 
-            found = self._bound[instance] = Function(method, self._signature)
+            found = self._bound[instance] = Function(method, self._signature, self._reduce_retracing)
         return found
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
@@ -89,11 +99,18 @@ class Function:
             else:
                 tensors.append(tensor)
                 key.append((tensor.data.dtype, tensor.data.shape))
-        traced = self._traced((structure, tuple(key), config.backend(), config.floatx()), leaves, structure)
-        if quick is not None:
-            self._quick[quick] = traced
+        full = (structure, tuple(key), config.backend(), config.floatx())
         tapes = TAPES.get()
         arrays = [np.asarray(tensor.data, order="C") for tensor in tensors]
+        if not tapes and full not in self._cache:
+            padded = self._of_any_length(full, leaves, structure, tensors)
+            if padded is not None:
+                if quick is not None:
+                    self._quick[quick] = padded
+                return padded.run(arrays)
+        traced = self._traced(full, leaves, structure)
+        if quick is not None:
+            self._quick[quick] = traced
         if not tapes:
             return traced.run(arrays)
         return _recorded(traced, tensors, arrays)
@@ -110,11 +127,33 @@ class Function:
                 found[1].extend(leaf for leaf in leaves if _as_tensor(leaf) is None)
         return found[0]
 
-    def _trace(self, leaves: list[Any], structure: tree.Structure) -> Traced:
+    def _of_any_length(
+        self, key: Any, leaves: list[Any], structure: tree.Structure, tensors: list[Tensor]
+    ) -> PaddedTraced | None:
+        """A program that serves arguments like these of many sizes, if there have been so many; see `Lengths`."""
+        found = self._padded.get(key)
+        if found is not None:
+            return found
+
+        def make(shapes: Sequence[Shapes], sizes: Sequence[int], place: Place) -> PaddedTraced:
+            return padded_traced([self._trace(leaves, structure, each) for each in shapes], shapes, sizes, place)
+
+        kinds = tuple(_as_kind(leaf) for leaf in leaves)
+        with self._lock:
+            shapes = tuple(tensor.data.shape for tensor in tensors)  # type: ignore[union-attr]
+            found = self._lengths.program((structure, kinds, *key[2:]), shapes, make)
+            if found is not None:
+                self._padded[key] = found
+        return found
+
+    def _trace(self, leaves: list[Any], structure: tree.Structure, shapes: Shapes | None = None) -> Traced:
+        """A new trace; `shapes`: in place of those that the tensors have."""
+        others = None if shapes is None else iter(shapes)
         specs = []
         for leaf in leaves:
             tensor = _as_tensor(leaf)
-            specs.append(leaf if tensor is None else TensorSpec(tensor.shape, tensor.dtype))
+            shape = None if tensor is None else tensor.shape if others is None else next(others)
+            specs.append(leaf if tensor is None else TensorSpec(shape, tensor.dtype))
         arguments, keywords = tree.unflatten(structure, specs)
 
         def run(positional: Any, named: Any) -> Any:
@@ -158,6 +197,12 @@ def _as_tensor(leaf: Any) -> Tensor | None:
     return None
 
 
+def _as_kind(leaf: Any) -> Any:
+    """What a leaf says to a program of any size."""
+    tensor = _as_tensor(leaf)
+    return _static_key(leaf) if tensor is None else tensor.dtype.numpy
+
+
 def _static_key(leaf: Any) -> Any:
     """What stands for an argument that is no tensor: its value, or its identity if that has no hash."""
     if hasattr(leaf, "__epochal_tensor__"):
@@ -191,7 +236,9 @@ def function(python_function: Callable[..., Any] | None = None, **options: Any) 
 
     Args:
         python_function: The function; ``None`` to use it as a decorator with options.
-        **options: `input_signature`; `jit_compile`, `reduce_retracing` and `autograph` are accepted and change nothing.
+        **options: `input_signature`; `reduce_retracing`: from the third size of an axis on, and not only from the
+            fifth, sizes share programs that pad arguments where that is exact (each is traced at three sizes);
+            `jit_compile` and `autograph` are accepted and change nothing.
 
     Example:
         >>> import numpy as np
@@ -210,4 +257,5 @@ def function(python_function: Callable[..., Any] | None = None, **options: Any) 
         )
     if python_function is None:
         return lambda given: function(given, **options)
-    return Function(python_function, options.get("input_signature"))
+    relaxed = bool(options.get("reduce_retracing") or options.get("experimental_relax_shapes"))
+    return Function(python_function, options.get("input_signature"), relaxed)

@@ -13,8 +13,10 @@ from epochal.ir import Array
 from epochal.keras import settings
 from epochal.keras.trainer.data import ArrayData
 from epochal.learn.epoch import Pace, RowLoop
+from epochal.learn.padded_step import PaddedStep, compile_padded
 from epochal.learn.step import Step, compile_batch, compile_rows, new_counter, specification, standard_floats
 from epochal.tensor import Tensor, Variable, convert
+from epochal.tensor.lengths import Lengths
 from epochal.tensor.tensor import eager
 
 _MOST_STEPS = 256
@@ -32,17 +34,29 @@ class Programs:
         self._paces: dict[Any, Pace] = {}
         self._rows: dict[Any, tuple[int, int]] = {}
         self._counter: Variable | None = None
+        self._lengths = Lengths()
         #: Single batches of `predict`, by shape and dtype.
         self.predictions: dict[Any, Step] = {}
 
-    def batch(self, key: Any, data: ArrayData, function: Callable[[Any], Any]) -> Step:
-        """The step on one batch like `data`."""
+    def batch(self, key: Any, data: ArrayData, function: Callable[[Any], Any], exact: bool = False) -> Step:
+        """The step on one batch like `data`; `exact`: of its very size, where others may share a padded program."""
         floatx = settings.floatx()
-        full = ("batch", key, _types(data.leaves), data.structure, floatx, config.backend())
+        rest = ("batch", key, data.structure, floatx, config.backend(), tuple(leaf.dtype for leaf in data.leaves))
+        shapes = tuple(leaf.shape for leaf in data.leaves)
+        full = (*rest, shapes)
         step = self._steps.get(full)
-        if step is None:
+        if step is None or (exact and isinstance(step, PaddedStep)):
             specs = _specifications(data)
-            step = compile_batch(lambda leaves: function(data.nest(leaves)), specs, floatx)
+
+            def body(leaves: list[Any]) -> Any:
+                return function(data.nest(leaves))
+
+            def padded(*family: Any) -> Step:
+                return compile_padded(body, specs, *family, floatx)
+
+            step = None if exact else self._lengths.program(rest, shapes, padded)
+            if step is None:
+                step = compile_batch(body, specs, floatx)
             self._put(full, step)
         return step
 
@@ -104,10 +118,6 @@ class Programs:
         if len(self._steps) >= _MOST_STEPS:
             self._steps.pop(next(iter(self._steps)))
         self._steps[key] = step
-
-
-def _types(leaves: Sequence[Array]) -> tuple[Any, ...]:
-    return tuple((leaf.shape, leaf.dtype) for leaf in leaves)
 
 
 def _longer(leaves: Sequence[Array], rows: int) -> list[Array]:

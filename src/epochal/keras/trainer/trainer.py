@@ -308,9 +308,12 @@ class Trainer(Inspection):
         if isinstance(data, ArrayData) and not self.run_eagerly:
             self._ensure_built(data)
             key, function = self._step_key("predict"), self._step_function("predict")
-            rows = PredictedRows(
-                data, size, lambda batch: self._programs.batch(key, batch, function), steps, num_threads
-            )
+
+            def step_for(batch: ArrayData) -> Any:
+                # Whole batches are what most of the work is; what is left over shares programs.
+                return self._programs.batch(key, batch, function, exact=batch.rows == size)
+
+            rows = PredictedRows(data, size, step_for, steps, num_threads)
             self._predict_loop(rows, rows.pack, self._callback_list(callbacks, verbose, rows))
             if type(x) is np.ndarray and data.rows <= size:
                 step = self._programs.batch(key, data, function)
