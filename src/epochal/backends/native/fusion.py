@@ -44,6 +44,8 @@ from epochal.backends.native.fusion_rules import (
     rows_behind,
     shape_pays,
 )
+from epochal.backends.native.fusion_sums import SUMS
+from epochal.backends.native.fusion_take import SumTaker
 from epochal.backends.native.kernel import ALIASES
 from epochal.backends.native.kernels.lower import FUSES
 from epochal.backends.native.loops_scatter import operands_read
@@ -74,7 +76,9 @@ class Fusion:
         stored: Values that must be in memory.
     """
 
-    def __init__(self, nodes: Sequence[Node], outputs: Iterable[Value], products: frozenset[Node]) -> None:
+    def __init__(
+        self, nodes: Sequence[Node], outputs: Iterable[Value], products: frozenset[Node], sums: bool = True
+    ) -> None:
         self.nodes = [node for node in nodes if node.operator.name != "input"]
         self.products = products  # nodes that register-blocked kernels do
         self.groups: dict[Group, None] = {}
@@ -89,9 +93,11 @@ class Fusion:
         self.placed: set[Node] = set()  # concatenations that have a group already
         self.parts: set[Value] = set()  # of those: their group is their host
         self.foreign: list[Node] = []
-        self._products: dict[Node, Group] = {}
-        self._order: ItemOrder[Group | Node] = ItemOrder(self._successors)
-        for value in outputs:
+        self.hosts_of_products: dict[Node, Group] = {}
+        self.order: ItemOrder[Group | Node] = ItemOrder(self.successors)
+        self._with_sums = sums  # whether products may take sums into their epilogues
+        self.outputs = {held for value in outputs for held in (value, memory_root(value))}
+        for value in self.outputs:
             self._need(value)
 
     def run(self) -> None:
@@ -107,6 +113,12 @@ class Fusion:
         for value in list(self.readers):
             if value.node.operator.name == "input":
                 self._share(value)
+        if self._with_sums:
+            alone = set(self.foreign)
+            for node in self.nodes:
+                computed = node in self.hosts_of_products or (node in alone and node in self.products)
+                if computed and node.operator.name in SUMS:
+                    SumTaker(self, node).run()
 
     # Bookkeeping
 
@@ -146,7 +158,7 @@ class Fusion:
         for output in node.outputs:
             self._share(output)
         self.foreign.append(node)
-        self._order.add_first(node)
+        self.order.add_first(node)
         for value in operands_read(node):
             self._need(value)
             self.foreign_readers.setdefault(value, []).append(node)
@@ -212,7 +224,7 @@ class Fusion:
         for group in readers:
             step = self._hosts(group, node)
             if step is not None:
-                self._order.put_before(group, self._others(value, group))
+                self.order.put_before(group, self._others(value, group))
                 group.roots[value] = None
                 self._join(group, node, step)
                 self.host[value] = group
@@ -224,7 +236,7 @@ class Fusion:
         where = space(node) if is_reduction(node) else Space(sizes(value), frozenset())
         group = Group(where, {}, {value: None})
         self.groups[group] = None
-        self._order.add_first(group)
+        self.order.add_first(group)
         self.host[value] = group
         self._join(group, node)
 
@@ -249,17 +261,17 @@ class Fusion:
             self.host[value] = group
             self.parts.add(value)
             self._read(group, value)
-        self._order.add_first(group)
+        self.order.add_first(group)
 
     def _part(self, node: Node) -> bool:
         """Computes a part where it is stored, if nothing stands against that; else its group reads it like others."""
         value = node.outputs[0]
         group = self.host[value]
         others = self._others(value, group)
-        if self._order.reaches(others, group):
+        if self.order.reaches(others, group):
             return False
         if others or value in self.stored:  # in a place of its own, too
-            self._order.put_before(group, others)
+            self.order.put_before(group, others)
             group.joins[value] = (*group.joins[value], Join(value, 0, 0))
             self.stored.add(value)
         self._join(group, node, self._trial(group, node, False))
@@ -358,7 +370,7 @@ class Fusion:
         if sums and (self._follows_product(node) or needs_other_sums(node, group.space)):
             return None
         value = node.outputs[0]
-        if self._order.reaches(self._others(value, group), group):
+        if self.order.reaches(self._others(value, group), group):
             return None
         step = self._trial(group, node, True)
         if step is None and not group.space.reduced and not is_reduction(node):
@@ -413,8 +425,8 @@ class Fusion:
             return False
         if len(first.members) + len(second.members) > MOST_MEMBERS:
             return False
-        earlier, later = (first, second) if self._order.is_before(first, second) else (second, first)
-        if self._order.reaches(self._between(earlier, later), later):
+        earlier, later = (first, second) if self.order.is_before(first, second) else (second, first)
+        if self.order.reaches(self._between(earlier, later), later):
             return False
         joins = {**second.joins, **first.joins}
         merged = Group(first.space, {**second.members, **first.members}, {**second.roots, **first.roots}, joins=joins)
@@ -434,8 +446,8 @@ class Fusion:
         return True
 
     def _absorb(self, first: Group, second: Group) -> None:
-        earlier, later = (first, second) if self._order.is_before(first, second) else (second, first)
-        self._order.unite(first, second, self._between(earlier, later))
+        earlier, later = (first, second) if self.order.is_before(first, second) else (second, first)
+        self.order.unite(first, second, self._between(earlier, later))
         first.members.update(second.members)
         first.roots.update(second.roots)
         first.joins.update(second.joins)
@@ -451,30 +463,33 @@ class Fusion:
 
     # Order
 
-    def _successors(self, item: Group | Node) -> Iterable[Group | Node]:
+    def successors(self, item: Group | Node) -> Iterable[Group | Node]:
         """Who reads what an item stores."""
         roots: Iterable[Value]
         if isinstance(item, Group):
             roots = item.results if item.product is None else (*item.roots, *item.product.outputs)
+            roots = (*roots, *(result for part in item.sums for result in part.results))
         else:
             roots = item.outputs
         for root in roots:
             yield from self._readers_of(root)
 
     def _readers_of(self, value: Value) -> Iterable[Group | Node]:
-        yield from (group for group in self.readers.get(value, ()) if value.node not in group.members)
+        for group in self.readers.get(value, ()):
+            if value.node not in group.members and all(value.node not in part.members for part in group.sums):
+                yield group
         for node in self.foreign_readers.get(value, ()):
-            yield self._products.get(node, node)
+            yield self.hosts_of_products.get(node, node)
 
     def _others(self, value: Value, group: Group) -> list[Group | Node]:
         """Who else reads a value that a group is to compute."""
         others: list[Group | Node] = [other for other in self.readers.get(value, {}) if other is not group]
-        others.extend(self._products.get(node, node) for node in self.foreign_readers.get(value, ()))
+        others.extend(self.hosts_of_products.get(node, node) for node in self.foreign_readers.get(value, ()))
         return others
 
     def _between(self, earlier: Group, later: Group) -> list[Group | Node]:
         """What reads the results of the earlier of two groups, but the other."""
-        return [item for item in self._successors(earlier) if item is not later and item is not earlier]
+        return [item for item in self.successors(earlier) if item is not later and item is not earlier]
 
     # Products
 
@@ -486,7 +501,7 @@ class Fusion:
             if group.product is not None or group.space.reduced or group.joins or len(computed) > MOST_IN_EPILOGUE:
                 continue
             others = self._others(value, group)
-            if self._order.reaches(others, group):
+            if self.order.reaches(others, group):
                 continue
             needed = value in self.stored or bool(others)
             trial = Group(group.space, dict(group.members), dict(group.roots))
@@ -494,10 +509,10 @@ class Fusion:
                 trial.roots = {value: None, **trial.roots}
             if epilogue_of(trial, node) is None:
                 continue
-            self._order.put_before(group, others)
-            self._order.remove(node)
+            self.order.put_before(group, others)
+            self.order.remove(node)
             group.product = node
-            self._products[node] = group
+            self.hosts_of_products[node] = group
             if needed:
                 group.roots = trial.roots
                 self.host[value] = group

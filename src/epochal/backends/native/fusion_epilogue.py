@@ -8,8 +8,8 @@ from epochal.backends.native.loops_values import splat_element
 from epochal.ir import Node, Value
 
 
-def epilogue_of(group: Group, product: Node) -> Epilogue | None:
-    """The group as an epilogue of `product`, or ``None`` if it can't be one."""
+def epilogue_of(group: Group, product: Node, sums: tuple[Value, ...] = ()) -> Epilogue | None:
+    """The group as an epilogue of `product`, or ``None`` if it can't be one. `sums`: what is summed in it."""
     result = product.outputs[0]
     members = sorted(group.members, key=lambda node: node.serial)
     constants: dict[Node, None] = {}
@@ -22,5 +22,5 @@ def epilogue_of(group: Group, product: Node) -> Epilogue | None:
                 constants[value.node] = None
             else:
                 inputs[value] = None
-    epilogue = Epilogue((*constants, *members), tuple(inputs), tuple(group.roots))
+    epilogue = Epilogue((*constants, *members), tuple(inputs), tuple(group.roots), sums)
     return epilogue if accepts(epilogue, result) else None

@@ -147,6 +147,7 @@ class Group:
         roots: Values stored, in order.
         joins: Roots that are stored as parts of other values.
         product: For a product or convolution with these nodes as its epilogue: that node.
+        sums: Groups of sums over the product's result, each computed beside it in parts that are added later.
         repeated: Cost of nodes computed in other groups, too.
         analysis: The last one, of a subset of the members: adding a node that is no reshape and no reduction only
             changes what is read, so `reads` is kept up to date beside it.
@@ -158,6 +159,7 @@ class Group:
     members: dict[Node, None] = field(default_factory=dict)
     roots: dict[Value, None] = field(default_factory=dict)
     product: Node | None = None
+    sums: tuple[Group, ...] = ()
     repeated: float = 0.0
     analysis: Analysis | None = None
     reads: dict[Value, dict[Demand, None]] = field(default_factory=dict)
@@ -198,7 +200,7 @@ class Group:
         members = {**self.members, node: None}
         roots = {**self.roots, node.outputs[0]: None} if root else self.roots
         space = self.space if space is None else space
-        return Group(space, members, roots, self.product, self.repeated, joins=self.joins)
+        return Group(space, members, roots, self.product, repeated=self.repeated, joins=self.joins)
 
 
 class NotFusableError(Exception):

@@ -35,6 +35,14 @@ class ItemOrder(Generic[Item]):
         self._at[item] = self._first
         self._numbers.insert(0, self._first)
 
+    def has(self, item: Item) -> bool:
+        """Whether it is one of the items."""
+        return item in self._at
+
+    def replace(self, item: Item, other: Item) -> None:
+        """`other` stands where the item has stood."""
+        self._at[other] = self._at.pop(item)
+
     def remove(self, item: Item) -> None:
         """The item has become a part of another one."""
         del self._at[item]

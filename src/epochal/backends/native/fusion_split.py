@@ -30,7 +30,7 @@ def split(plan: Plan) -> tuple[Launch, Plan, dict[Value, Value]] | None:
     whole = [root for stage in plan.stages for root in stage.roots]
     roots: dict[Value, None] = dict.fromkeys(whole)
     roots.update((node.outputs[0], None) for node in reductions)
-    first = Group(group.space, _needed(group, roots), roots)
+    first = Group(group.space, needed(group, roots), roots)
     partials = {}
     for node in reductions:
         with origin(node.origin):
@@ -38,7 +38,7 @@ def split(plan: Plan) -> tuple[Launch, Plan, dict[Value, Value]] | None:
             partials[node.outputs[0]] = make_input(type_, "partial")
     first_plan = plan_nest(first, analyse(first), chunk)
     launch = nest_launch([first_plan], (), dict(partials))
-    return launch, *_combination(plan, partials)
+    return launch, *combination(plan, partials)
 
 
 def _chunk(plan: Plan) -> int:
@@ -57,7 +57,7 @@ def _chunk(plan: Plan) -> int:
     return chunk if chunk < size else 0
 
 
-def _needed(group: Group, roots: dict[Value, None]) -> dict[Node, None]:
+def needed(group: Group, roots: dict[Value, None]) -> dict[Node, None]:
     """Members that the roots depend on."""
     found: set[Node] = set()
     stack = [root.node for root in roots]
@@ -69,7 +69,7 @@ def _needed(group: Group, roots: dict[Value, None]) -> dict[Node, None]:
     return {node: None for node in group.members if node in found}
 
 
-def _combination(plan: Plan, partials: dict[Value, Value]) -> tuple[Plan, dict[Value, Value]]:
+def combination(plan: Plan, partials: dict[Value, Value]) -> tuple[Plan, dict[Value, Value]]:
     """Combines the parts in order, then does what follows the reduction."""
     copies: dict[Value, Value] = {}
     members: dict[Node, None] = {}
@@ -81,7 +81,7 @@ def _combination(plan: Plan, partials: dict[Value, Value]) -> tuple[Plan, dict[V
         members[node] = None
     reduced = {value.node for value in partials}
     roots = [*plan.after[0], *plan.first]
-    wanted = _needed(plan.group, dict.fromkeys(roots))
+    wanted = needed(plan.group, dict.fromkeys(roots))
     for node in sorted(wanted, key=lambda node: node.serial):
         if node in reduced or not _follows(node, copies):
             if node not in reduced and node not in members:

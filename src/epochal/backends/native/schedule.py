@@ -15,7 +15,8 @@ from epochal.backends.native.fusion_epilogue import epilogue_of
 from epochal.backends.native.fusion_group import Group, NotFusableError, analyse, is_reduction
 from epochal.backends.native.fusion_kernel import memory_root, nest_launch
 from epochal.backends.native.fusion_rules import is_small_product
-from epochal.backends.native.fusion_split import split
+from epochal.backends.native.fusion_split import combination, split
+from epochal.backends.native.fusion_sums import partial_sums, with_sums
 from epochal.backends.native.kernel import ALIASES, CONTROL, Launch
 from epochal.backends.native.kernels.epilogue import Epilogue
 from epochal.backends.native.kernels.lower import ATTENTION, lower
@@ -61,7 +62,7 @@ def schedule(
         fixed: Inputs of such a body that are the same in every step.
     """
     products = frozenset(node for node in nodes if _has_kernel(node))
-    fusion = Fusion(nodes, outputs, products)
+    fusion = Fusion(nodes, outputs, products, sums=cut is None)
     fusion.run()
     return _Order(fusion, outputs, cut, fixed).launches()
 
@@ -83,6 +84,7 @@ class _Order:
         self.cut = cut
         self.fixed = frozenset(fixed)
         self.plans: dict[Group, Plan] = {}
+        self.lowered: dict[Group, Sequence[Launch]] = {}
         self.renamed: dict[Value, Value] = {}
         self.items: list[Item] = []
         self.producer: dict[Value, Item] = {}
@@ -100,6 +102,8 @@ class _Order:
     def _enter(self, item: Group | Node) -> None:
         if isinstance(item, Node):
             self._add(item, operands_read(item), item.outputs)
+        elif item.sums:
+            self._enter_sums(item)
         elif item.product is not None:
             epilogue = epilogue_of(item, item.product)
             assert epilogue is not None
@@ -123,6 +127,23 @@ class _Order:
             self.renamed.update(renamed)
             self._add(Partial(launch), launch.inputs, launch.outputs)
             self._add_nest(combination, tuple(renamed.values()))
+
+    def _enter_sums(self, group: Group) -> None:
+        """A product with sums in its epilogue, and the nests that add its parts' sums."""
+        assert group.product is not None
+        epilogue = with_sums(group, group.product)
+        assert epilogue is not None
+        with origin(group.product.origin):
+            launches = self._lower(group.product, epilogue)
+            assert launches is not None
+        self.lowered[group] = launches
+        parts = partial_sums(group, group.product, launches[-1])
+        made = [value for _, partials in parts for value in partials.values()]
+        self._add(group, (*group.product.inputs, *epilogue.inputs), (*epilogue.outputs, *made))
+        for part, partials in parts:
+            plan, renamed = combination(plan_nest(part, analyse(part)), partials)
+            self.renamed.update(renamed)
+            self._add_nest(plan, tuple(renamed.values()))
 
     def _enter_apart(self, group: Group) -> None:
         """Each member in a nest of its own: what is left if their indices turn out not to fit together."""
@@ -226,6 +247,8 @@ class _Order:
 
     def _product(self, group: Group) -> Sequence[Launch]:
         assert group.product is not None
+        if group in self.lowered:
+            return self.lowered[group]
         with origin(group.product.origin):
             launches = self._lower(group.product, epilogue_of(group, group.product))
         assert launches is not None

@@ -133,6 +133,11 @@ class Convolution:
         return self.sweep.window[0] * self.sweep.window[1] * self.sweep.depth * 512 if self.pack else 0
 
     @property
+    def parts(self) -> int:
+        """Parts of the result with sums of their own."""
+        return 0 if self.along else -(-self.sweep.images // self.chunk) * self.bands
+
+    @property
     def pieces(self) -> int:
         return self.sweep.groups * self.column_groups * -(-self.sweep.images // self.chunk) * self.bands
 
@@ -156,6 +161,7 @@ class Convolution:
             places = [writer.constant(0, "i64")] * (2 + len(self.places))
             steps = (sweep.source[3], sweep.weights[3], *(sweep.columns * place[3] for place in self.places))
             places = advance(writer, places, group, steps)
+            places = self.finish.at_part(writer, places, advance(writer, [band], chunk, (self.bands,))[0])
             bounds = share(writer, column_group, panels[-1].end, self.column_groups)
             for panel in panels:
 
@@ -163,6 +169,7 @@ class Convolution:
                     width = writer.constant(lanes * len(panels[0].widths), "i64")
                     columns = (int(sweep.depthwise), 1, *(place[3] for place in self.places))
                     here = advance(writer, places, writer.binary("mul", number, width), columns)
+                    self.finish.clear_sums(writer, lanes, panel.widths, 2, here[2:])
                     if self.pack:
                         here = self._packed(writer, lanes, panel, here)
                     with writer.loop(begin, end) as image:
@@ -402,7 +409,8 @@ def sweep_launch(sweep: Sweep, finish: Finish, x: Value, kernel: Value) -> Launc
         scratch=convolution.scratch,
         inplace=finish.inplace(2),
     )
-    return Launch(work, (x, kernel, *finish.inputs), finish.outputs)
+    sums = finish.partials(convolution.parts) if convolution.parts else ()
+    return Launch(work, (x, kernel, *finish.inputs), (*finish.outputs, *sums))
 
 
 __all__ = ["Convolution", "Sweep", "sweep_launch"]

@@ -28,11 +28,13 @@ class Epilogue:
         inputs: Buffers read besides the kernel's own operands, in the order in which they follow those in the launch.
         outputs: Values stored, each of the result's shape; may be the kernel's own result too. A result that is
             not among them is never written to memory.
+        sums: Values of the result's shape that are summed over all axes but the last.
     """
 
     nodes: tuple[Node, ...]
     inputs: tuple[Value, ...]
     outputs: tuple[Value, ...]
+    sums: tuple[Value, ...] = ()
 
     def key(self, result: Value) -> str:
         """Text that is equal for epilogues that compute the same."""
@@ -46,7 +48,7 @@ class Epilogue:
             parts.append(f"{node.operator.name}({operands}){parameters}")
             for output in node.outputs:
                 numbers[output] = len(numbers)
-        parts.append(",".join(str(numbers[value]) for value in self.outputs))
+        parts.extend(",".join(str(numbers[value]) for value in values) for values in (self.outputs, self.sums))
         return "|".join(parts)
 
 
@@ -119,7 +121,7 @@ def accepts(epilogue: Epilogue, result: Value) -> bool:
         return False
     shape = static_shape(result)
     found = views(epilogue)
-    if found is None or any(static_shape(value) != shape for value in epilogue.outputs):
+    if found is None or any(static_shape(value) != shape for value in (*epilogue.outputs, *epilogue.sums)):
         return False
     ready = {value for value in found if static_shape(value) == shape or not isinstance(found[value], View)}
     ready.add(result)
@@ -131,7 +133,7 @@ def accepts(epilogue: Epilogue, result: Value) -> bool:
             return False
         ready.update(node.outputs)
     used = [view for value, view in found.items() if isinstance(view, View) and value in ready]
-    return all(value in ready for value in epilogue.outputs) and all(
+    return all(value in ready for value in (*epilogue.outputs, *epilogue.sums)) and all(
         view.strides[-1] in (0, 1) for view in used if view.strides
     )
 

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from epochal.backends.native.elementwise import emit_elementwise
 from epochal.backends.native.emit import ARITHMETIC_KIND, Register, Writer
 from epochal.backends.native.kernels.ahead import LINE, Stretch
+from epochal.backends.native.kernels.axes import advance
 from epochal.backends.native.kernels.block import Tile
 from epochal.backends.native.kernels.epilogue import Epilogue, View, dense_strides, nothing, static_shape, views
+from epochal.dtypes import DType
 from epochal.errors import NotSupportedError
-from epochal.ir import Value
+from epochal.ir import TensorType, Value, make_input
 
 
 class Finish:
@@ -18,9 +20,9 @@ class Finish:
 
     Attributes:
         strides: How memory is addressed: first the outputs, then each view of an input; elements a step along each
-            axis of the result.
+            axis of the result; last, if there are sums, these.
         inputs: Values the launch reads besides the kernel's own.
-        outputs: Values it writes.
+        outputs: Values it writes, but for the partial sums.
     """
 
     def __init__(self, result: Value, epilogue: Epilogue | None) -> None:
@@ -30,13 +32,16 @@ class Finish:
             raise NotSupportedError("an epilogue with an input that strides cannot describe")
         self.epilogue, self.result, self.found = epilogue, result, found
         needed = {value for node in epilogue.nodes if node.outputs[0] not in found for value in node.inputs}
-        needed.update(epilogue.outputs)
+        needed.update((*epilogue.outputs, *epilogue.sums))
         self.viewed = [value for value, view in found.items() if isinstance(view, View) and value in needed]
         self.strides: list[tuple[int, ...]] = [dense_strides(static_shape(result))]
         for value in self.viewed:
             view = found[value]
             assert isinstance(view, View)
             self.strides.append(view.strides)
+        if epilogue.sums:
+            shape = static_shape(result)
+            self.strides.append((*(0 for _ in shape[:-1]), int(shape[-1] > 1)))
         self.inputs, self.outputs = epilogue.inputs, epilogue.outputs
         self.key = epilogue.key(result)
 
@@ -45,9 +50,9 @@ class Finish:
 
         An input read once, element by element where the output is written.
         """
-        dense = self.strides[0]
+        dense, ways_in = self.strides[0], self.strides[1 : 1 + len(self.viewed)]
         seen: dict[int, list[tuple[int, ...]]] = {}
-        for value, strides in zip(self.viewed, self.strides[1:], strict=True):
+        for value, strides in zip(self.viewed, ways_in, strict=True):
             view = self.found[value]
             assert isinstance(view, View)
             seen.setdefault(view.source, []).append(strides)
@@ -59,6 +64,52 @@ class Finish:
             and self.inputs[source].dtype.itemsize == output.dtype.itemsize
             and static_shape(self.inputs[source]) == static_shape(output)
         )
+
+    def partials(self, parts: int) -> tuple[Value, ...]:
+        """Buffers for the sums of so many parts of the result, which the launch writes after `outputs`."""
+        columns = static_shape(self.result)[-1]
+        return tuple(make_input(TensorType(value.dtype, (parts, columns)), "partial") for value in self.epilogue.sums)
+
+    def at_part(self, writer: Writer, places: Sequence[Register], part: Register) -> list[Register]:
+        """Places of which the last are in one part's sums. A part belongs to one piece for each column."""
+        if not self.epilogue.sums:
+            return list(places)
+        steps = [*(0 for _ in places[1:]), static_shape(self.result)[-1]]
+        return advance(writer, places, part, steps)
+
+    def clear_sums(
+        self, writer: Writer, lanes: int, widths: Sequence[int], operands: int, places: Sequence[Register]
+    ) -> None:
+        """Sets a part's sums of some columns to zero, before anything is stored there."""
+        for number in range(len(self.epilogue.sums)):
+            for index, width in enumerate(widths):
+                pointer, dtype, mask = self._sum_at(writer, number, operands, places[-1], lanes, index, width)
+                writer.store(pointer, writer.constant(0, ARITHMETIC_KIND[dtype.name], lanes), dtype, mask)
+
+    def _sum_at(
+        self, writer: Writer, number: int, operands: int, place: Register, lanes: int, index: int, width: int
+    ) -> tuple[Register, DType, Register | None]:
+        """Where a vector of a sum is, and which lanes of it are in use."""
+        dtype = self.epilogue.sums[number].dtype
+        base = writer.argument(operands + len(self.inputs) + len(self.outputs) + number)
+        pointer = writer.offset(writer.offset(base, dtype, place), dtype, index * lanes)
+        return pointer, dtype, None if width == lanes else writer.tail_mask(width, lanes)
+
+    def _add_sums(
+        self,
+        writer: Writer,
+        found: Sequence[Sequence[Register]],
+        lanes: int,
+        widths: Sequence[int],
+        operands: int,
+        place: Register,
+    ) -> None:
+        """Adds a tile's sums, by vector and number, to those of its part."""
+        for index, (width, sums) in enumerate(zip(widths, found, strict=True)):
+            for number, value in enumerate(sums):
+                pointer, dtype, mask = self._sum_at(writer, number, operands, place, lanes, index, width)
+                before = writer.load(pointer, dtype, lanes, mask)
+                writer.store(pointer, writer.binary("fadd", before, value), dtype, mask)
 
     def store(
         self,
@@ -85,6 +136,7 @@ class Finish:
         """
         outputs = operands + len(self.inputs)
         cache: dict[tuple[int, int], Register] = {}
+        added: list[list[Register]] = [[] for _ in widths]
         for row, sums in enumerate(tile):
             for index, value in enumerate(sums):
                 at = index * lanes
@@ -99,6 +151,11 @@ class Finish:
                     mask = None if width == lanes else writer.tail_mask(width, lanes)
                     stored = writer.splat(environment[output], lanes)
                     writer.store(pointer, stored, output.dtype, mask)
+                new = [writer.splat(environment[term], lanes) for term in self.epilogue.sums]
+                old = added[index]
+                added[index] = [writer.binary("fadd", a, b) for a, b in zip(old, new, strict=True)] if old else new
+        if self.epilogue.sums:
+            self._add_sums(writer, added, lanes, widths, operands, places[-1])
 
     def stretches(
         self,

@@ -49,6 +49,11 @@ class Problem:
         return self.batch * self.rows.size * self.columns.size == 0
 
 
+def has_parts(problem: Problem) -> bool:
+    """Whether chunks of rows are parts of the result with sums over its rows of their own."""
+    return not problem.outer and not problem.swapped and problem.columns.steps[-1] == 1
+
+
 def problem_of(node: Node, strides: Sequence[tuple[int, ...]]) -> Problem:
     """The form of a ``dot_general`` node. `strides`: of its outputs and epilogue inputs, along the result's axes."""
     a_shape, b_shape = static_shape(node.inputs[0]), static_shape(node.inputs[1])
@@ -107,4 +112,4 @@ def _swapped(problem: Problem) -> Problem:
     )
 
 
-__all__ = ["Problem", "arrange", "problem_of"]
+__all__ = ["Problem", "arrange", "has_parts", "problem_of"]

@@ -16,7 +16,7 @@ from epochal.backends.native.kernels.epilogue import Epilogue
 from epochal.backends.native.kernels.finish import Finish
 from epochal.backends.native.kernels.geometry import Geometry
 from epochal.backends.native.kernels.inner import SMALL, InnerProduct, suits_inner
-from epochal.backends.native.kernels.problem import Problem, problem_of
+from epochal.backends.native.kernels.problem import Problem, has_parts, problem_of
 from epochal.backends.native.kernels.tiled import LONG, TiledProduct, suits_tiled
 from epochal.backends.native.kernels.transpose import pack_panel
 from epochal.backends.native.kernels.vector_product import suits_vectors, vector_launches
@@ -114,6 +114,11 @@ class Product:
         return self.problem.batch * self.grid.groups * self.grid.chunks
 
     @property
+    def parts(self) -> int:
+        """Parts of the result with sums of their own; 0 if they cannot be told from one another."""
+        return self.grid.chunks if has_parts(self.problem) else 0
+
+    @property
     def scratch(self) -> int:
         """Room for a packed panel: at most 3 vectors of 64 bytes a step, or 8 for few rows."""
         return self.problem.depth * (192 if self.problem.rows.size > FEW else 512) if self.pack else 0
@@ -134,6 +139,7 @@ class Product:
             places = [writer.constant(0, "i64")] * len(problem.rows.steps)
             for axis, index in zip(problem.outer, outer, strict=True):
                 places = advance(writer, places, index, axis.steps)
+            places = self.finish.at_part(writer, places, chunk)
             bounds = share(writer, group, panels[-1].end, self.grid.groups)
             for panel in panels:
                 self._panels(writer, lanes, panel, panels[0], bounds, chunk, places)
@@ -157,6 +163,7 @@ class Product:
             width = len(regular.widths) * lanes
             first = writer.binary("mul", number, writer.constant(width, "i64"))
             here = advance(writer, places, first, self.problem.columns.steps)
+            self.finish.clear_sums(writer, lanes, panel.widths, 2, here)
             b, steps = self._columns(writer, lanes, panel, here)
             for rows, begin, end in ((base + 1, 0, extra), (base, extra, count)):
                 if rows == 0 or begin == end:
@@ -268,7 +275,9 @@ def product_launch(problem: Problem, finish: Finish, node: Node, long: int = LON
         scratch=product.scratch,
         inplace=finish.inplace(2),
     )
-    return Launch(kernel, (*node.inputs, *finish.inputs), finish.outputs)
+    parts = product.parts if isinstance(product, (Product, TiledProduct)) else 0
+    sums = finish.partials(parts) if parts else ()
+    return Launch(kernel, (*node.inputs, *finish.inputs), (*finish.outputs, *sums))
 
 
 __all__ = ["Product", "lower_product", "product_launch"]

@@ -18,7 +18,7 @@ from epochal.backends.native.kernels.ahead import LINE, SECOND, Stretch, accumul
 from epochal.backends.native.kernels.axes import advance, decode, share
 from epochal.backends.native.kernels.block import Block, Step, Tile, most_rows, split_evenly
 from epochal.backends.native.kernels.finish import Finish
-from epochal.backends.native.kernels.problem import Problem
+from epochal.backends.native.kernels.problem import Problem, has_parts
 from epochal.backends.native.kernels.transpose import copy_elements, copy_rows, pack_run
 from epochal.backends.native.kernels.work import Panels, lanes_of, over, panels_of
 
@@ -87,6 +87,11 @@ class TiledProduct:
     @property
     def pieces(self) -> int:
         return self.problem.batch * self.groups * self.chunks
+
+    @property
+    def parts(self) -> int:
+        """Parts of the result with sums of their own; 0 if they cannot be told from one another."""
+        return self.chunks if has_parts(self.problem) else 0
 
     @property
     def most_piece_rows(self) -> int:
@@ -196,6 +201,7 @@ class _Emitter:
             places = [writer.constant(0, "i64")] * len(problem.rows.steps)
             for axis, index in zip(problem.outer, outer, strict=True):
                 places = advance(writer, places, index, axis.steps)
+            places = self.finish.at_part(writer, places, chunk)
             columns = share(writer, group, self.panels[-1].end, product.groups)
             blocks = share(writer, chunk, self.count, product.chunks)
             if product.runs == 1:
@@ -236,6 +242,7 @@ class _Emitter:
             def one(number: Register, panel: Panels = panel) -> None:
                 left = writer.binary("mul", number, writer.constant(self.width, "i64"))
                 there = advance(writer, here, left, problem.columns.steps)
+                self.finish.clear_sums(writer, self.lanes, panel.widths, 2, there)
                 b = writer.offset(self.b, problem.dtype, there[1])
                 column_step = problem.columns.steps[1]
                 reduction = (axis.steps[1], axis.size, count)

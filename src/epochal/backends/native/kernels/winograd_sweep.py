@@ -118,18 +118,32 @@ class WinogradSweep:
         with writer.loop(Register("%begin", "i64"), Register("%end", "i64")) as piece:
             column_group, group = decode(writer, piece.index, [self.column_groups, self.chunk_groups])
             bounds = share(writer, column_group, panels[-1].end, self.column_groups)
+            places = [none] * len(self.finish.strides)
+            places = self.finish.at_part(writer, places, group)
+            for panel in panels:
+
+                def clear_sums(number: Register, panel: Panels = panel, places: Sequence[Register] = places) -> None:
+                    first = writer.binary("mul", number, writer.constant(lanes * len(panels[0].widths), "i64"))
+                    here = advance(writer, places, first, [steps[3] for steps in self.finish.strides])
+                    self.finish.clear_sums(writer, lanes, panel.widths, 2, here)
+
+                if self.finish.epilogue.sums:
+                    over(writer, bounds, panel.first, panel.end, clear_sums)
             with writer.loop(*share(writer, group, tiling.chunks, self.chunk_groups)) as chunk:
                 rows = chunk_bounds(writer, tiling, chunk.index)
                 patches.transform(writer, writer.argument(0), zeros, transformed, rows, none, sweep.depth)
                 for panel in panels:
 
-                    def one(number: Register, panel: Panels = panel) -> None:
+                    def one(
+                        number: Register, panel: Panels = panel, places: Sequence[Register] = tuple(places)
+                    ) -> None:
                         width = lanes * len(panels[0].widths)
                         start = writer.binary("mul", number, writer.constant(PLANES * sweep.depth * width, "i64"))
                         kernel = writer.offset(writer.argument(1), tiling.dtype, start)
                         self._products(writer, lanes, len(panel.widths), transformed, kernel, sums)
                         first = writer.binary("mul", number, writer.constant(width, "i64"))
-                        self._results(writer, lanes, panel, rows, first, sums)
+                        here = advance(writer, places, first, [steps[3] for steps in self.finish.strides])
+                        self._results(writer, lanes, panel, rows, here, sums)
 
                     over(writer, bounds, panel.first, panel.end, one)
         return writer.module()
@@ -170,14 +184,12 @@ class WinogradSweep:
         lanes: int,
         panel: Panels,
         bounds: tuple[Register, Register],
-        channel: Register,
+        places: Sequence[Register],
         sums: Register,
     ) -> None:
-        """From sums to the results of a chunk and a panel."""
+        """From sums to the results of a chunk and a panel, whose first channel is at `places`."""
         tiling = self.sweep.tiling
         first, rows = bounds
-        places = [writer.constant(0, "i64")] * len(self.finish.strides)
-        places = advance(writer, places, channel, [steps[3] for steps in self.finish.strides])
         width = padded(lanes * len(panel.widths))
         with writer.loop(writer.constant(0, "i64"), rows) as row:
             number = writer.binary("add", first, row.index)
@@ -326,7 +338,8 @@ def winograd_launches(sweep: Sweep, finish: Finish, source: Value, kernel: Value
         scratch=convolution.scratch,
         inplace=finish.inplace(2),
     )
-    return (first, Launch(work, (source, *first.outputs, *finish.inputs), finish.outputs))
+    outputs = (*finish.outputs, *finish.partials(convolution.chunk_groups))
+    return (first, Launch(work, (source, *first.outputs, *finish.inputs), outputs))
 
 
 __all__ = ["Sweep", "WinogradSweep", "sweep_of", "winograd_launches"]
