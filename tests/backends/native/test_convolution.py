@@ -8,22 +8,11 @@ from epochal.backends.native.kernels.epilogue import Epilogue, accepts
 from epochal.backends.native.kernels.lower import lower
 from epochal.backends.native.kernels.phase import backward_phases
 from epochal.ir import make_input, tensor_type
+from epochal.testing.convolutions import CONVOLUTIONS, convolution
 from epochal.testing.launches import Launcher
 from epochal.topi.inventory import BUILD, INVENTORY
 
-NAMES = ("conv", "conv_data_gradient", "conv_weight_gradient")
 ROUNDING = {"float16": 3e-3, "bfloat16": 3e-2, "float32": 1e-5, "float64": 1e-13}
-
-
-def build(name, x_shape, kernel_shape, dtype="float32", **parameters):
-    x, kernel = make_input(tensor_type(dtype, x_shape)), make_input(tensor_type(dtype, kernel_shape))
-    result = BUILD.conv(x, kernel, **parameters)
-    cotangent = make_input(result.type)
-    if name == "conv_data_gradient":
-        return BUILD.conv_data_gradient(cotangent, kernel, input_shape=x_shape, **parameters)
-    if name == "conv_weight_gradient":
-        return BUILD.conv_weight_gradient(x, cotangent, kernel_shape=kernel_shape, **parameters)
-    return result
 
 
 def draws(node):
@@ -46,7 +35,7 @@ def check(result, target=None):
     assert (np.abs(found.astype(np.float64) - expected) <= room).all()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CONVOLUTIONS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_samples(name, dtype):
     for sample in INVENTORY[name].samples():
@@ -96,26 +85,26 @@ CASES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CONVOLUTIONS)
 @pytest.mark.parametrize("case", CASES)
 def test_geometries(name, case):
     x, kernel, parameters = CASES[case]
-    check(build(name, x, kernel, **parameters))
+    check(convolution(name, x, kernel, **parameters))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CONVOLUTIONS)
 @pytest.mark.parametrize("case", ["one input channel, padded", "three vectors of channels", "rows of four", "groups"])
 def test_narrower_processors(name, case):
     x, kernel, parameters = CASES[case]
     for registers, width in ((16, 32), (16, 16), (32, 16)):
-        check(build(name, x, kernel, **parameters), Target("", "", width, registers, False))
+        check(convolution(name, x, kernel, **parameters), Target("", "", width, registers, False))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CONVOLUTIONS)
 @pytest.mark.parametrize("dtype", ["float64", "float16", "bfloat16"])
 def test_element_types(name, dtype):
-    check(build(name, (2, 9, 9, 6), (3, 3, 6, 18), dtype, padding="same"))
-    check(build(name, (2, 9, 9, 1), (3, 3, 1, 18), dtype, padding="same", strides=2))
+    check(convolution(name, (2, 9, 9, 6), (3, 3, 6, 18), dtype, padding="same"))
+    check(convolution(name, (2, 9, 9, 1), (3, 3, 1, 18), dtype, padding="same", strides=2))
 
 
 WITH_EPILOGUES = (
@@ -125,11 +114,11 @@ WITH_EPILOGUES = (
 
 
 @pytest.mark.parametrize("case", WITH_EPILOGUES)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CONVOLUTIONS)
 def test_epilogues(name, case):
     """A bias along the channels, ReLU, and a product with a whole tensor."""
     x, kernel, parameters = CASES[case]
-    result = build(name, x, kernel, **parameters)
+    result = convolution(name, x, kernel, **parameters)
     bias, scale = make_input(tensor_type("float32", result.shape[-1:])), make_input(result.type)
     spread = BUILD.broadcast(bias, shape=result.shape)
     shifted = BUILD.add(result, spread)
@@ -182,14 +171,14 @@ def test_phases_send_each_cotangent_back_once():
 
 def test_pieces_come_from_shapes_alone():
     x, kernel, parameters = CASES["the second of two"]
-    for name in NAMES:
-        launches = lower(build(name, (128, *x[1:]), kernel, **parameters).node)
+    for name in CONVOLUTIONS:
+        launches = lower(convolution(name, (128, *x[1:]), kernel, **parameters).node)
         assert max(launch.kernel.pieces for launch in launches) >= 8
 
 
 def test_strided_pointwise_convolutions_are_products_over_a_grid():
     x, kernel, parameters = CASES["a grid of pixels, not to the end"]
-    assert len(lower(build("conv", x, kernel, **parameters).node)) == 2
-    assert len(lower(build("conv_data_gradient", x, kernel, **parameters).node)) == 2
-    assert len(lower(build("conv_data_gradient", (2, 7, 9, 260), (1, 1, 260, 40)).node)) == 1
-    assert len(lower(build("conv", (1, 4, 4, 132), kernel, **parameters).node)) == 1
+    assert len(lower(convolution("conv", x, kernel, **parameters).node)) == 2
+    assert len(lower(convolution("conv_data_gradient", x, kernel, **parameters).node)) == 2
+    assert len(lower(convolution("conv_data_gradient", (2, 7, 9, 260), (1, 1, 260, 40)).node)) == 1
+    assert len(lower(convolution("conv", (1, 4, 4, 132), kernel, **parameters).node)) == 1

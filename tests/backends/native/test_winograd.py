@@ -11,21 +11,9 @@ from epochal.backends.native.kernels.geometry import geometry_of
 from epochal.backends.native.kernels.lower import lower
 from epochal.backends.native.kernels.winograd import pays, suits
 from epochal.ir import make_input, tensor_type
+from epochal.testing.convolutions import CONVOLUTIONS, convolution
 from epochal.testing.launches import Launcher
 from epochal.topi.inventory import BUILD
-
-NAMES = ("conv", "conv_data_gradient", "conv_weight_gradient")
-
-
-def build(name, x_shape, kernel_shape, dtype="float32", **parameters):
-    x, kernel = make_input(tensor_type(dtype, x_shape)), make_input(tensor_type(dtype, kernel_shape))
-    result = BUILD.conv(x, kernel, **parameters)
-    cotangent = make_input(result.type)
-    if name == "conv_data_gradient":
-        return BUILD.conv_data_gradient(cotangent, kernel, input_shape=x_shape, **parameters)
-    if name == "conv_weight_gradient":
-        return BUILD.conv_weight_gradient(x, cotangent, kernel_shape=kernel_shape, **parameters)
-    return result
 
 
 @pytest.fixture(autouse=True)
@@ -63,28 +51,28 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CONVOLUTIONS)
 @pytest.mark.parametrize("case", CASES)
 def test_geometries(name, case):
     x, kernel, parameters = CASES[case]
-    check(build(name, x, kernel, **parameters))
+    check(convolution(name, x, kernel, **parameters))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CONVOLUTIONS)
 def test_float64(name):
-    check(build(name, (2, 7, 6, 20), (3, 3, 20, 18), "float64", padding="same"))
+    check(convolution(name, (2, 7, 6, 20), (3, 3, 20, 18), "float64", padding="same"))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CONVOLUTIONS)
 @pytest.mark.parametrize(("registers", "width"), [(16, 32), (16, 16), (32, 16)])
 def test_narrower_processors(name, registers, width):
-    check(build(name, (2, 7, 9, 20), (3, 3, 20, 40), padding="same"), Target("", "", width, registers, False))
+    check(convolution(name, (2, 7, 9, 20), (3, 3, 20, 40), padding="same"), Target("", "", width, registers, False))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CONVOLUTIONS)
 def test_epilogues(name):
     """A bias along the channels, ReLU, and a sum with a whole tensor."""
-    result = build(name, (2, 7, 9, 20), (3, 3, 20, 20), padding="same")
+    result = convolution(name, (2, 7, 9, 20), (3, 3, 20, 20), padding="same")
     bias, other = make_input(tensor_type("float32", result.shape[-1:])), make_input(result.type)
     spread = BUILD.broadcast(bias, shape=result.shape)
     active = BUILD.relu(BUILD.add(result, spread))
@@ -105,7 +93,7 @@ def test_epilogues(name):
 
 def test_what_it_suits():
     def suited(x, kernel, **parameters):
-        return suits(geometry_of(build("conv", x, kernel, **parameters).node))
+        return suits(geometry_of(convolution("conv", x, kernel, **parameters).node))
 
     assert suited((1, 8, 8, 16), (3, 3, 16, 16))
     assert not suited((1, 8, 8, 16), (3, 3, 16, 16), strides=2)
@@ -113,12 +101,12 @@ def test_what_it_suits():
     assert not suited((1, 8, 8, 16), (3, 3, 8, 16), groups=2)
     assert not suited((1, 8, 8, 16), (5, 5, 16, 16))
     assert not suited((1, 8, 16), (3, 16, 16))
-    assert not suits(geometry_of(build("conv", (1, 8, 8, 16), (3, 3, 16, 16), "float16").node))
+    assert not suits(geometry_of(convolution("conv", (1, 8, 8, 16), (3, 3, 16, 16), "float16").node))
 
 
 def test_where_it_pays():
     def paid(x, kernel):
-        geometry = geometry_of(build("conv", x, kernel, padding="same").node)
+        geometry = geometry_of(convolution("conv", x, kernel, padding="same").node)
         return pays(geometry, geometry.y, 1)
 
     assert paid((32, 32, 32, 16), (3, 3, 16, 16))
@@ -128,7 +116,7 @@ def test_where_it_pays():
 
 
 def test_the_setting(monkeypatch):
-    result = build("conv", (2, 8, 8, 16), (3, 3, 16, 16), padding="same")
+    result = convolution("conv", (2, 8, 8, 16), (3, 3, 16, 16), padding="same")
     assert len(lower(result.node)) == 2
     epochal.set_winograd(False)
     try:

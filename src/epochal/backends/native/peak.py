@@ -40,21 +40,25 @@ class Peak:
 
 def measure(threads: int, repeat: int = 4) -> Peak:
     """The best of some attempts by so many threads at once, each some milliseconds long."""
+    arrays = [(aligned(STREAM_BYTES, np.uint8), aligned(STREAM_BYTES, np.uint8)) for _ in range(threads)]
+    for pair in arrays:
+        pair[0][:], pair[1][:] = 1, 2
+    copies = [_copy(*pair) for pair in arrays]
+    return Peak(
+        operations(threads, repeat), 2.0 * STREAM_BYTES * threads / min(_seconds(copies) for _ in range(repeat))
+    )
+
+
+def operations(threads: int, repeat: int, loops: int = LOOPS) -> float:
+    """Float32 operations a second of so many threads at once, the best of some attempts of `loops` rounds each."""
     target = engine.target()
     count = _accumulators(target)
     source = engine.Source(f"peak {count} {target.fused}", lambda: _text(target), ("kernel",))
     code = engine.engine().load_sources([source])[source.key]
     function = _FUNCTION(code.address)
-    operations = 2.0 * LOOPS * count * (target.vector_bytes // 4) * threads
-    arrays = [(aligned(STREAM_BYTES, np.uint8), aligned(STREAM_BYTES, np.uint8)) for _ in range(threads)]
-    for pair in arrays:
-        pair[0][:], pair[1][:] = 1, 2
-    arithmetic = [lambda: function(LOOPS, 0.5)] * threads
-    copies: list[Callable[[], Any]] = [_copy(*pair) for pair in arrays]
-    return Peak(
-        operations / min(_seconds(arithmetic) for _ in range(repeat)),
-        2.0 * STREAM_BYTES * threads / min(_seconds(copies) for _ in range(repeat)),
-    )
+    work = 2.0 * loops * count * (target.vector_bytes // 4) * threads
+    jobs: list[Callable[[], Any]] = [lambda: function(loops, 0.5)] * threads
+    return work / min(_seconds(jobs) for _ in range(repeat))
 
 
 def _copy(destination: Any, source: Any) -> Callable[[], Any]:

@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 
 from epochal import __version__, config
-from epochal.backends.native import engine
-from epochal.cli.bench import jobs, page, peak, table
+from epochal.backends.native import engine, peak
+from epochal.cli.bench import jobs, page, table
 from epochal.cli.bench.jobs import OURS, PEERS, Outcome, Peer
 from epochal.cli.bench.peers.workloads import BY_NAME, WORKLOADS
 from epochal.cli.bench.results import Measurement, Results, load
@@ -30,6 +30,7 @@ from epochal.cli.bench.results import Measurement, Results, load
 GROUPS = {"training": ("training",), "inference": ("one", "batch"), "first": ("first", "step"), "memory": ("memory",)}
 LEAST_SECONDS = 0.5  # what repeats is measured at least this long
 ATTEMPTS = 2  # at what happens once in a process: the first epoch, the first step
+PEAK_ATTEMPTS, PEAK_LOOPS = 20, 8_000_000  # some 30 ms each: a benchmark has the time
 LONG_SECONDS = 20  # a process that takes longer is not tried again
 TOLERANCE = 2e-3  # of the largest output: engines add in different orders
 
@@ -108,7 +109,7 @@ class Session:
             {
                 "at": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
                 "repeat": arguments.repeat,
-                "peak_flops": peak.measure(self.threads),
+                "peak_flops": peak.operations(self.threads, PEAK_ATTEMPTS, PEAK_LOOPS),
             }
         )
 

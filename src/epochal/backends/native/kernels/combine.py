@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from epochal.backends.native.emit import ARITHMETIC_KIND, Register, Writer
 from epochal.backends.native.kernel import Kernel, Launch, Target
@@ -10,8 +11,9 @@ from epochal.backends.native.kernels.axes import Axis, advance, decode, merged, 
 from epochal.backends.native.kernels.block import load_columns
 from epochal.backends.native.kernels.epilogue import static_shape
 from epochal.backends.native.kernels.finish import Finish
-from epochal.backends.native.kernels.work import digest, lanes_of, over
-from epochal.ir import Value
+from epochal.backends.native.kernels.geometry import Geometry
+from epochal.backends.native.kernels.work import RATES, digest, lanes_of, over
+from epochal.ir import Node, TensorType, Value, make_input
 
 VECTORS = 4
 """Vectors that are summed side by side."""
@@ -32,6 +34,34 @@ def combine_launch(partial: Value, count: int, finish: Finish) -> Launch:
         inplace=finish.inplace(1),
     )
     return Launch(kernel, (partial, *finish.inputs), finish.outputs)
+
+
+class Partial(Protocol):
+    """A weight gradient of a convolution in parts: buffers of partial sums, one after the other."""
+
+    @property
+    def samples(self) -> int: ...
+    @property
+    def pieces(self) -> int: ...
+    @property
+    def scratch(self) -> int: ...
+    def emit(self, target: Target) -> str: ...
+
+
+def summed_launches(
+    name: str, gradient: Partial, rows: int, node: Node, geometry: Geometry, finish: Finish
+) -> tuple[Launch, ...]:
+    """The launch of a weight gradient's partial results, `rows` by output channels each, then that of their sum."""
+    partial = make_input(TensorType(geometry.dtype, (gradient.samples, rows, geometry.y[2])), "partial")
+    rate = RATES.get(ARITHMETIC_KIND[geometry.dtype.name], 25.0)
+    kernel = Kernel(
+        key=digest(name, geometry),
+        emit=gradient.emit,
+        pieces=gradient.pieces,
+        cost=100 + geometry.work / rate,
+        scratch=gradient.scratch,
+    )
+    return (Launch(kernel, node.inputs, (partial,)), combine_launch(partial, gradient.samples, finish))
 
 
 def _axes(finish: Finish) -> list[Axis]:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from epochal.backends.native.emit import ARITHMETIC_KIND, Register, Writer
-from epochal.backends.native.kernel import Kernel, Launch, Target
+from epochal.backends.native.kernel import Launch, Target
 from epochal.backends.native.kernels.axes import advance, decode, share
 from epochal.backends.native.kernels.block import (
     Block,
@@ -23,11 +23,11 @@ from epochal.backends.native.kernels.block import (
     most_rows,
     split_evenly,
 )
-from epochal.backends.native.kernels.combine import combine_launch
+from epochal.backends.native.kernels.combine import summed_launches
 from epochal.backends.native.kernels.finish import Finish
 from epochal.backends.native.kernels.geometry import Geometry
-from epochal.backends.native.kernels.work import PIECES, RATES, Panels, digest, lanes_of, over, panels_of
-from epochal.ir import Node, TensorType, make_input
+from epochal.backends.native.kernels.work import PIECES, Panels, lanes_of, over, panels_of
+from epochal.ir import Node
 
 SIDE = 256
 """Channels along each side of a piece's rectangle, at most."""
@@ -227,16 +227,7 @@ def _groups(channels: int) -> int:
 def pointwise_weight_launches(node: Node, geometry: Geometry, finish: Finish) -> tuple[Launch, ...]:
     """Partial sums, then their sum."""
     gradient = PointwiseWeightGradient(geometry)
-    partial = make_input(TensorType(geometry.dtype, (gradient.samples, geometry.x[2], geometry.y[2])), "partial")
-    rate = RATES.get(ARITHMETIC_KIND[geometry.dtype.name], 25.0)
-    kernel = Kernel(
-        key=digest("pointwise weight gradient", geometry),
-        emit=gradient.emit,
-        pieces=gradient.pieces,
-        cost=100 + geometry.work / rate,
-        scratch=gradient.scratch,
-    )
-    return (Launch(kernel, node.inputs, (partial,)), combine_launch(partial, gradient.samples, finish))
+    return summed_launches("pointwise weight gradient", gradient, geometry.x[2], node, geometry, finish)
 
 
 __all__ = ["PointwiseWeightGradient", "pointwise_weight_launches", "suits_copies"]

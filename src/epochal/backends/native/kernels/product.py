@@ -18,7 +18,7 @@ from epochal.backends.native.kernels.geometry import Geometry
 from epochal.backends.native.kernels.inner import SMALL, InnerProduct, suits_inner
 from epochal.backends.native.kernels.problem import Problem, has_parts, problem_of
 from epochal.backends.native.kernels.tiled import LONG, TiledProduct, suits_tiled
-from epochal.backends.native.kernels.transpose import pack_panel
+from epochal.backends.native.kernels.transpose import pack_panel, panel_steps
 from epochal.backends.native.kernels.vector_product import suits_vectors, vector_launches
 from epochal.backends.native.kernels.weights import GROUP_BYTES, GROUPS, weight_gradient_launches
 from epochal.backends.native.kernels.work import PIECES, RATES, Panels, collides, digest, lanes_of, over, panels_of
@@ -194,12 +194,7 @@ class Product:
         packed = Register("%scratch", "ptr")
         reduction = [(axis.size, axis.steps[1]) for axis in problem.summed]
         pack_panel(writer, problem.dtype, lanes, panel.widths, problem.columns.steps[1], reduction, b, packed)
-        steps: list[Step] = []
-        step = len(panel.widths) * lanes
-        for axis in reversed(problem.summed):
-            steps.append(Step(axis.size, axis.steps[0], step))
-            step *= axis.size
-        return packed, tuple(reversed(steps))
+        return packed, panel_steps(problem.summed, len(panel.widths) * lanes)
 
     def _block(
         self,

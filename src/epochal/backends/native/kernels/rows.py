@@ -17,7 +17,7 @@ from epochal.backends.native.kernels.epilogue import Epilogue, View
 from epochal.backends.native.kernels.finish import Finish
 from epochal.backends.native.kernels.inner import suits_inner
 from epochal.backends.native.kernels.problem import Problem, problem_of
-from epochal.backends.native.kernels.transpose import pack_panel
+from epochal.backends.native.kernels.transpose import pack_panel, panel_steps
 from epochal.backends.native.kernels.work import RATES, digest, lanes_of, over
 from epochal.backends.native.slabs import Cut
 from epochal.ir import Node, TensorType, Value, make_input
@@ -190,12 +190,7 @@ class RowProduct:
         size = writer.constant(self.panels.columns * problem.depth, "i64")
         b = writer.offset(base, problem.dtype, writer.binary("mul", number, size))
         b = writer.offset(b, problem.dtype, skipped)
-        steps: list[Step] = []
-        step = self.panels.columns
-        for axis in reversed(problem.summed):
-            steps.append(Step(axis.size, axis.steps[0], step))
-            step *= axis.size
-        return b, tuple(reversed(steps))
+        return b, panel_steps(problem.summed, self.panels.columns)
 
     def _block(
         self,

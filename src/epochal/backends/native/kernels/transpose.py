@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from epochal.backends.native.emit import ARITHMETIC_KIND, Register, Writer, vector_lanes
-from epochal.backends.native.kernels.block import load_columns
+from epochal.backends.native.kernels.axes import Axis
+from epochal.backends.native.kernels.block import Step, load_columns
 from epochal.dtypes import DType
 
 COPIED = 4
@@ -32,6 +33,16 @@ def transpose(writer: Writer, rows: Sequence[Register]) -> list[Register]:
         square = after
         size *= 2
     return square
+
+
+def panel_steps(summed: Sequence[Axis], columns: int) -> tuple[Step, ...]:
+    """The loops of a reduction over a panel of so many columns whose rows lie one after the other."""
+    steps: list[Step] = []
+    step = columns
+    for axis in reversed(summed):
+        steps.append(Step(axis.size, axis.steps[0], step))
+        step *= axis.size
+    return tuple(reversed(steps))
 
 
 def pack_panel(
@@ -259,4 +270,4 @@ def pack_square(
             writer.store(writer.offset(target, dtype, line * panel + index * lanes), vector, dtype, mask)
 
 
-__all__ = ["copy_elements", "copy_rows", "pack_panel", "pack_run", "transpose"]
+__all__ = ["copy_elements", "copy_rows", "pack_panel", "pack_run", "panel_steps", "transpose"]

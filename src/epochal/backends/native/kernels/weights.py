@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from epochal.backends.native.emit import ARITHMETIC_KIND, Register, Writer
-from epochal.backends.native.kernel import Kernel, Launch, Target
+from epochal.backends.native.kernel import Launch, Target
 from epochal.backends.native.kernels.axes import advance, decode, share
 from epochal.backends.native.kernels.block import (
     Block,
@@ -22,12 +22,12 @@ from epochal.backends.native.kernels.block import (
     split_evenly,
     unrolled,
 )
-from epochal.backends.native.kernels.combine import combine_launch
+from epochal.backends.native.kernels.combine import combine_launch, summed_launches
 from epochal.backends.native.kernels.finish import Finish
 from epochal.backends.native.kernels.geometry import Geometry
 from epochal.backends.native.kernels.ranges import inside
-from epochal.backends.native.kernels.work import PIECES, RATES, Panels, digest, lanes_of, over, panels_of
-from epochal.ir import Node, TensorType, make_input
+from epochal.backends.native.kernels.work import PIECES, Panels, lanes_of, over, panels_of
+from epochal.ir import Node
 
 GROUPS = 8
 """Groups of samples, at most."""
@@ -355,17 +355,7 @@ def weight_gradient_launches(node: Node, geometry: Geometry, finish: Finish) -> 
     if geometry.images * geometry.y[0] * geometry.y[1] == 0:
         return (combine_launch(node.inputs[0], 0, finish),)
     gradient = WeightGradient(geometry)
-    shape = (gradient.samples, gradient.rows, geometry.y[2])
-    partial = make_input(TensorType(geometry.dtype, shape), "partial")
-    rate = RATES.get(ARITHMETIC_KIND[geometry.dtype.name], 25.0)
-    kernel = Kernel(
-        key=digest("weight gradient", geometry),
-        emit=gradient.emit,
-        pieces=gradient.pieces,
-        cost=100 + geometry.work / rate,
-        scratch=gradient.scratch,
-    )
-    return (Launch(kernel, node.inputs, (partial,)), combine_launch(partial, gradient.samples, finish))
+    return summed_launches("weight gradient", gradient, gradient.rows, node, geometry, finish)
 
 
 __all__ = ["WeightGradient", "weight_gradient_launches"]
