@@ -88,3 +88,21 @@ def test_a_sum_that_comes_back_stays_apart():
     generator = np.random.default_rng(4)
     arrays = [generator.standard_normal(one.shape).astype("float32") for one in (x, kernel)]
     compare_backends(Program(Graph((x, kernel), (mean, spread)), ("x", "kernel"), ("mean", "spread")), arrays)
+
+
+@pytest.mark.parametrize("divided", [True, False])
+def test_a_sum_over_what_other_sums_change_stays_apart(divided):
+    # As a convolution's bias before a batch normalisation: the sum's terms hold sums that the epilogue has taken.
+    x, kernel, other = value((600, 70)), value((70, 40)), value((600, 40))
+    result = BUILD.dot_general(x, kernel, contract=((1,), (0,)))
+    masked = BUILD.select(BUILD.greater(other, 0.0), result, 0.0)
+    first = BUILD.sum(masked, axes=(0,))
+    second = BUILD.sum(BUILD.mul(masked, other), axes=(0,))
+    parts = [BUILD.div(part, 600.0) if divided else part for part in (first, second)]
+    shift, slope = (BUILD.broadcast(part, shape=result.shape) for part in parts)
+    change = BUILD.sub(BUILD.sub(masked, shift), BUILD.mul(other, slope))
+    bias = BUILD.sum(BUILD.square(change), axes=(0,))  # squares, which do not cancel
+    generator = np.random.default_rng(5)
+    arrays = [generator.standard_normal(one.shape).astype("float32") for one in (x, kernel, other)]
+    program = Program(Graph((x, kernel, other), (change, bias)), ("x", "kernel", "other"), ("change", "bias"))
+    compare_backends(program, arrays)

@@ -60,6 +60,8 @@ class SumTaker:
         item: Group | Node = self.node if group is None else group
         made = {*self.node.outputs, *(result for one in self._group() for result in self._results(one))}
         inputs = [value for value in _inputs(core) if value not in made and value not in before.roots]
+        if any(memory_root(value) in self._own_sums() for value in (*_inputs(core), *_inputs(before))):
+            return ()  # they are whole only after the launch
         sources = [source for value in (*inputs, *_inputs(before)) if (source := self._source(value)) is not None]
         following = [other for other in self.fusion.successors(item) if other is not part]
         if any(source is part or self.order.reaches(following, source) for source in sources):
@@ -98,6 +100,11 @@ class SumTaker:
     @staticmethod
     def _results(group: Group) -> list[Value]:
         return [*group.roots, *(root for part in group.sums for root in part.roots)]
+
+    def _own_sums(self) -> set[Value]:
+        """Sums that the product's group has taken already."""
+        roots = (root for group in self._group() for part in group.sums for root in part.roots)
+        return {root for root in roots if sizes(root) != self.shape}
 
     def _source(self, value: Value) -> Group | Node | None:
         """What computes a value, if it is not the product at hand."""
